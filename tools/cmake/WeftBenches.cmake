@@ -1,0 +1,42 @@
+# The benches and the demo server, by glob:
+#   bench/<name>.c           bench_<name>
+#   bench/<name>/*.c         bench_<name>, the folder's sources together (bench/peers is not built here)
+#   bench/harness*.c         linked into each of them
+#   bench/demo/*.c           weft_demo, with Debian's http-parser
+function(weft_bench target)
+  add_executable(${target} ${ARGN})
+  weft_compile(${target})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/bench ${PROJECT_SOURCE_DIR}/runtime)
+  target_link_libraries(${target} PRIVATE weft_static PkgConfig::WEFT_LIBUV m)
+  if(WEFT_ALLOC STREQUAL "jemalloc")
+    target_link_libraries(${target} PRIVATE PkgConfig::WEFT_JEMALLOC)
+  endif()
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endfunction()
+
+file(GLOB weft_bench_shared CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/harness*.c)
+file(GLOB weft_bench_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.c)
+foreach(source ${weft_bench_files})
+  get_filename_component(stem ${source} NAME_WE)
+  if(NOT stem MATCHES "^harness")
+    weft_bench(bench_${stem} ${source} ${weft_bench_shared})
+  endif()
+endforeach()
+
+file(GLOB weft_bench_folders CONFIGURE_DEPENDS LIST_DIRECTORIES true ${PROJECT_SOURCE_DIR}/bench/*)
+foreach(folder ${weft_bench_folders})
+  get_filename_component(stem ${folder} NAME)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.c)
+  if(IS_DIRECTORY ${folder} AND sources AND NOT stem MATCHES "^(demo|peers)$")
+    weft_bench(bench_${stem} ${sources} ${weft_bench_shared})
+  endif()
+endforeach()
+
+file(GLOB weft_demo_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/demo/*.c)
+if(weft_demo_sources)
+  find_path(WEFT_HTTP_PARSER_INCLUDE http_parser.h REQUIRED)
+  find_library(WEFT_HTTP_PARSER http_parser REQUIRED)
+  weft_bench(weft_demo ${weft_demo_sources})
+  target_include_directories(weft_demo SYSTEM PRIVATE ${WEFT_HTTP_PARSER_INCLUDE})
+  target_link_libraries(weft_demo PRIVATE ${WEFT_HTTP_PARSER})
+endif()
