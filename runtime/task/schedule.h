@@ -1,0 +1,64 @@
+/* schedule.h: what tasks and futures need of a scheduler. Declared on this floor, implemented one floor up (sched/). */
+#ifndef WEFT_TASK_SCHEDULE_H
+#define WEFT_TASK_SCHEDULE_H
+
+#include <weft/types.h>
+
+#include "base/base.h"
+#include "base/list.h"
+
+/* Something that can be ready: a task (run is NULL; the item is weft_task.item) or a piece of internal work, which is
+ * run on a worker, outside of any task, and must not suspend. An item is in at most one queue at a time. */
+typedef struct weft__item {
+  weft__link_t link; /* in a strand's queue, the injection queue or a local list; guarded by that queue */
+  void (*run)(struct weft__item *item);
+} weft__item_t;
+
+/* The task that runs on this thread now; NULL in a callback and on foreign threads. Read it afresh after anything that
+ * may suspend. */
+weft_task_t *weft__current_task(void);
+/* The loop whose worker this thread is; NULL on foreign threads. */
+weft_loop_t *weft__current_loop(void);
+/* 0 if the caller may suspend (it is a task), else -EPERM with words that name `what`. */
+int weft__check_suspend(const char *what);
+
+/* Queues a task that somebody won the right to wake (phase READY, HOP or NEW): in its strand, else at the tail of this
+ * worker's ready queue; from a foreign thread in the loop's injection queue. Never fails, never suspends, takes no
+ * reference: the caller's claim becomes the queue's. */
+void weft__schedule_task(weft_task_t *task);
+/* The same for a task that was never started: it may take the worker's newest slot. */
+void weft__schedule_new(weft_task_t *task);
+/* Queues internal work on `loop`: in `strand` if there is one, else as weft__schedule_task does. */
+void weft__post(weft_loop_t *loop, weft__item_t *item, weft_strand_t *strand);
+
+/* Leaves the current task's context; once it is saved, after(argument) runs on another stack of this worker, and what it
+ * publishes may be resumed anywhere, at once. Returns when the task is run again, perhaps on another thread. */
+void weft__park(void (*after)(void *argument), void *argument);
+
+/* If `child` is the newest ready task here and rules 8-11 allow it, runs it to its end on the caller's stack (the caller
+ * is already WAITING on it) and answers true. */
+bool weft__run_in_place(weft_task_t *parent, weft_task_t *child);
+
+/* True if sleeping tasks and other timers take asyncio's extra hop through the ready queue (one worker, serial). */
+bool weft__loop_counts_hops(const weft_loop_t *loop);
+
+/* A fresh number for a task's default name. */
+uint64_t weft__next_task_number(weft_loop_t *loop);
+/* The strand that a task created here inherits, or NULL. Borrowed. */
+weft_strand_t *weft__inherited_strand(weft_loop_t *loop);
+/* The strand in which the loop's callbacks run one at a time; NULL with one worker, where the ready queue does it. */
+weft_strand_t *weft__callback_strand(weft_loop_t *loop);
+void weft__strand_ref(weft_strand_t *strand);
+void weft__strand_unref(weft_strand_t *strand);
+/* Takes a queued item out of its strand and puts it at the tail. */
+void weft__strand_requeue(weft_strand_t *strand, weft__item_t *item);
+
+/* Registry of unfinished tasks (all_tasks). */
+void weft__registry_add(weft_loop_t *loop, weft_task_t *task);
+void weft__registry_remove(weft_loop_t *loop, weft_task_t *task);
+
+/* Tells the loop's exception handler. record may be NULL. */
+void weft__report(weft_loop_t *loop, const char *message, const weft_error_t *error, weft_future_t *future,
+                  weft_task_t *task);
+
+#endif

@@ -1,0 +1,51 @@
+/* task.h: the inside of a task: a future whose value is its status, a call, and where it stands. */
+#ifndef WEFT_TASK_TASK_H
+#define WEFT_TASK_TASK_H
+
+#include <weft/call.h>
+#include <weft/contextvars.h>
+#include <weft/tasks.h>
+
+#include "fiber/fiber.h"
+#include "task/future.h"
+
+struct weft_task {
+  weft_future_t future; /* first: a task is a future */
+  weft__item_t item;
+  weft__fiber_t *fiber;      /* its context while WAITING, READY or HOP; written by the worker it ran on */
+  weft_future_t *waiting_on; /* what cancel() passes on to; NULL for a plain wait. Written by the task, read under LOCK */
+  weft__record_t *record;    /* last error raised in it; the task's own, owned */
+  weft__record_t *cancel_reason; /* of the undelivered request; under LOCK, owned, NULL: no message */
+  int cancelling;            /* requests so far; under LOCK */
+  unsigned pinned;           /* 0 any worker, n: the n-th only */
+  weft_strand_t *strand;     /* owned reference or NULL */
+  weft_contextvars_t *context; /* owned reference or NULL: empty */
+  weft__link_t registry;
+  unsigned registry_shard;
+  uint64_t number;           /* of the default name */
+  char *name;                /* copied, or NULL: Task-<number> */
+  char default_name[24];
+  const void *created_at;    /* return address of create_task */
+  size_t stack_size;         /* 0: the loop's */
+  weft_call_t call;
+  void (*finished)(weft_task_t *task); /* internal: called by the task itself just before its outcome is published */
+  void *finished_data;
+  void *scope;               /* innermost level-triggered scope, owned by sync/scopes */
+};
+
+static inline weft_task_t *weft__task_of_future(weft_future_t *future) {
+  WEFT__DEBUG_ASSERT(future->kind == WEFT__KIND_TASK);
+  return weft__container_of(future, weft_task_t, future);
+}
+static inline weft_task_t *weft__task_of_item(weft__item_t *item) { return weft__container_of(item, weft_task_t, item); }
+
+/* A new task with two references: the caller's and the runtime's. Not queued, not registered. NULL without memory. */
+weft_task_t *weft__task_new(weft_loop_t *loop, const weft_call_t *call, const weft_task_options_t *options);
+/* Runs a NEW task from start to finish on the caller's stack. Called by the scheduler on a fiber. */
+void weft__task_run(weft_task_t *task);
+/* Ends a NEW task that will never run (loop closed): outcome cancelled, without queueing anything twice. */
+void weft__task_abandon(weft_task_t *task);
+bool weft__task_cancel(weft_task_t *task, weft__record_t *reason);
+/* Sets MUST_CANCEL or ends a plain wait; the task's own part of cancel(). See cancel.c. */
+
+#endif
