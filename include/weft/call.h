@@ -1,0 +1,172 @@
+/* weft/call.h: coroutine objects. WEFT_ASYNC declares a coroutine function and the function that builds its call. */
+#ifndef WEFT_CALL_H
+#define WEFT_CALL_H
+#include <string.h>
+#include <weft/types.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { WEFT_CALL_BYTES = 64 };
+
+/* A function and a copy of its arguments, not started: asyncio's coroutine object. Owns nothing. */
+typedef struct weft_call {
+  int (*entry)(void *args);
+  const char *name;
+  size_t size;
+  union {
+    long double align_;
+    void *pointer_;
+    unsigned char bytes[WEFT_CALL_BYTES];
+  } args;
+} weft_call_t;
+#ifdef __cplusplus
+}
+#endif
+
+#define WEFT_CAT_(a, b) a##b
+#define WEFT_CAT(a, b) WEFT_CAT_(a, b)
+#define WEFT_PICK_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, ...) n
+/* The number of parameters after the function's name: 0 to 8, or MANY. */
+#define WEFT_COUNT(...) WEFT_PICK_(__VA_ARGS__, MANY, MANY, MANY, MANY, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0)
+
+/* static WEFT_ASYNC(fetch, const char *, struct page *); declares int fetch(const char *, struct page *), which a task or
+   another coroutine function calls directly (that *is* await), and fetch_async(url, page), which builds the unstarted
+   call. Up to 8 parameters, WEFT_CALL_BYTES in all; a parameter that is a function pointer or an array needs a typedef. */
+#define WEFT_ASYNC(...) WEFT_CAT(WEFT_ASYNC_, WEFT_COUNT(__VA_ARGS__))(__VA_ARGS__)
+
+#define WEFT_MAKE_(fn, params, ...)                                                                                    \
+  WEFT_STATIC_ASSERT(sizeof(struct fn##_args_) <= WEFT_CALL_BYTES,                                                     \
+                     #fn ": arguments too large, pass a pointer to a struct");                                         \
+  WEFT_UNUSED WEFT_NODISCARD static inline weft_call_t fn##_async params {                                             \
+    struct fn##_args_ args_ = {__VA_ARGS__};                                                                           \
+    weft_call_t call_;                                                                                                 \
+    call_.entry = fn##_entry_;                                                                                         \
+    call_.name = #fn;                                                                                                  \
+    call_.size = sizeof args_;                                                                                         \
+    memcpy(call_.args.bytes, &args_, sizeof args_);                                                                    \
+    return call_;                                                                                                      \
+  }                                                                                                                    \
+  struct fn##_args_
+#define WEFT_ENTRY_(fn, ...)                                                                                           \
+  WEFT_UNUSED static inline int fn##_entry_(void *p_) {                                                                \
+    struct fn##_args_ *s_ = (struct fn##_args_ *)p_;                                                                   \
+    return fn(__VA_ARGS__);                                                                                            \
+  }
+
+#define WEFT_ASYNC_TWIN_0(fn)                                                                                          \
+  struct fn##_args_ {                                                                                                  \
+    char none;                                                                                                         \
+  };                                                                                                                   \
+  WEFT_UNUSED static inline int fn##_entry_(void *p_) {                                                                \
+    (void)p_;                                                                                                          \
+    return fn();                                                                                                       \
+  }                                                                                                                    \
+  WEFT_MAKE_(fn, (void), 0)
+#define WEFT_ASYNC_TWIN_1(fn, A)                                                                                       \
+  struct fn##_args_ {                                                                                                  \
+    A a;                                                                                                               \
+  };                                                                                                                   \
+  WEFT_ENTRY_(fn, s_->a)                                                                                               \
+  WEFT_MAKE_(fn, (A a_), a_)
+#define WEFT_ASYNC_TWIN_2(fn, A, B)                                                                                    \
+  struct fn##_args_ {                                                                                                  \
+    A a;                                                                                                               \
+    B b;                                                                                                               \
+  };                                                                                                                   \
+  WEFT_ENTRY_(fn, s_->a, s_->b)                                                                                        \
+  WEFT_MAKE_(fn, (A a_, B b_), a_, b_)
+#define WEFT_ASYNC_TWIN_3(fn, A, B, C)                                                                                 \
+  struct fn##_args_ {                                                                                                  \
+    A a;                                                                                                               \
+    B b;                                                                                                               \
+    C c;                                                                                                               \
+  };                                                                                                                   \
+  WEFT_ENTRY_(fn, s_->a, s_->b, s_->c)                                                                                 \
+  WEFT_MAKE_(fn, (A a_, B b_, C c_), a_, b_, c_)
+#define WEFT_ASYNC_TWIN_4(fn, A, B, C, D)                                                                              \
+  struct fn##_args_ {                                                                                                  \
+    A a;                                                                                                               \
+    B b;                                                                                                               \
+    C c;                                                                                                               \
+    D d;                                                                                                               \
+  };                                                                                                                   \
+  WEFT_ENTRY_(fn, s_->a, s_->b, s_->c, s_->d)                                                                          \
+  WEFT_MAKE_(fn, (A a_, B b_, C c_, D d_), a_, b_, c_, d_)
+#define WEFT_ASYNC_TWIN_5(fn, A, B, C, D, E)                                                                           \
+  struct fn##_args_ {                                                                                                  \
+    A a;                                                                                                               \
+    B b;                                                                                                               \
+    C c;                                                                                                               \
+    D d;                                                                                                               \
+    E e;                                                                                                               \
+  };                                                                                                                   \
+  WEFT_ENTRY_(fn, s_->a, s_->b, s_->c, s_->d, s_->e)                                                                   \
+  WEFT_MAKE_(fn, (A a_, B b_, C c_, D d_, E e_), a_, b_, c_, d_, e_)
+#define WEFT_ASYNC_TWIN_6(fn, A, B, C, D, E, F)                                                                        \
+  struct fn##_args_ {                                                                                                  \
+    A a;                                                                                                               \
+    B b;                                                                                                               \
+    C c;                                                                                                               \
+    D d;                                                                                                               \
+    E e;                                                                                                               \
+    F f;                                                                                                               \
+  };                                                                                                                   \
+  WEFT_ENTRY_(fn, s_->a, s_->b, s_->c, s_->d, s_->e, s_->f)                                                            \
+  WEFT_MAKE_(fn, (A a_, B b_, C c_, D d_, E e_, F f_), a_, b_, c_, d_, e_, f_)
+#define WEFT_ASYNC_TWIN_7(fn, A, B, C, D, E, F, G)                                                                     \
+  struct fn##_args_ {                                                                                                  \
+    A a;                                                                                                               \
+    B b;                                                                                                               \
+    C c;                                                                                                               \
+    D d;                                                                                                               \
+    E e;                                                                                                               \
+    F f;                                                                                                               \
+    G g;                                                                                                               \
+  };                                                                                                                   \
+  WEFT_ENTRY_(fn, s_->a, s_->b, s_->c, s_->d, s_->e, s_->f, s_->g)                                                     \
+  WEFT_MAKE_(fn, (A a_, B b_, C c_, D d_, E e_, F f_, G g_), a_, b_, c_, d_, e_, f_, g_)
+#define WEFT_ASYNC_TWIN_8(fn, A, B, C, D, E, F, G, H)                                                                  \
+  struct fn##_args_ {                                                                                                  \
+    A a;                                                                                                               \
+    B b;                                                                                                               \
+    C c;                                                                                                               \
+    D d;                                                                                                               \
+    E e;                                                                                                               \
+    F f;                                                                                                               \
+    G g;                                                                                                               \
+    H h;                                                                                                               \
+  };                                                                                                                   \
+  WEFT_ENTRY_(fn, s_->a, s_->b, s_->c, s_->d, s_->e, s_->f, s_->g, s_->h)                                              \
+  WEFT_MAKE_(fn, (A a_, B b_, C c_, D d_, E e_, F f_, G g_, H h_), a_, b_, c_, d_, e_, f_, g_, h_)
+
+#define WEFT_ASYNC_0(fn)                                                                                               \
+  int fn(void);                                                                                                        \
+  WEFT_ASYNC_TWIN_0(fn)
+#define WEFT_ASYNC_1(fn, A)                                                                                            \
+  int fn(A);                                                                                                           \
+  WEFT_ASYNC_TWIN_1(fn, A)
+#define WEFT_ASYNC_2(fn, A, B)                                                                                         \
+  int fn(A, B);                                                                                                        \
+  WEFT_ASYNC_TWIN_2(fn, A, B)
+#define WEFT_ASYNC_3(fn, A, B, C)                                                                                      \
+  int fn(A, B, C);                                                                                                     \
+  WEFT_ASYNC_TWIN_3(fn, A, B, C)
+#define WEFT_ASYNC_4(fn, A, B, C, D)                                                                                   \
+  int fn(A, B, C, D);                                                                                                  \
+  WEFT_ASYNC_TWIN_4(fn, A, B, C, D)
+#define WEFT_ASYNC_5(fn, A, B, C, D, E)                                                                                \
+  int fn(A, B, C, D, E);                                                                                               \
+  WEFT_ASYNC_TWIN_5(fn, A, B, C, D, E)
+#define WEFT_ASYNC_6(fn, A, B, C, D, E, F)                                                                             \
+  int fn(A, B, C, D, E, F);                                                                                            \
+  WEFT_ASYNC_TWIN_6(fn, A, B, C, D, E, F)
+#define WEFT_ASYNC_7(fn, A, B, C, D, E, F, G)                                                                          \
+  int fn(A, B, C, D, E, F, G);                                                                                         \
+  WEFT_ASYNC_TWIN_7(fn, A, B, C, D, E, F, G)
+#define WEFT_ASYNC_8(fn, A, B, C, D, E, F, G, H)                                                                       \
+  int fn(A, B, C, D, E, F, G, H);                                                                                      \
+  WEFT_ASYNC_TWIN_8(fn, A, B, C, D, E, F, G, H)
+#define WEFT_ASYNC_MANY(fn, ...)                                                                                       \
+  WEFT_STATIC_ASSERT(0, #fn ": at most 8 parameters, pass a pointer to a struct")
+#endif

@@ -1,0 +1,19 @@
+/* weft/version.h: the version of these headers and of the library that runs. */
+#ifndef WEFT_VERSION_H
+#define WEFT_VERSION_H
+#include <weft/types.h>
+
+#define WEFT_VERSION_MAJOR 0
+#define WEFT_VERSION_MINOR 1
+#define WEFT_VERSION_PATCH 0
+#define WEFT_VERSION "0.1.0"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+/* [A] The version of the library that runs, "0.1.0"; static. */
+WEFT_API const char *weft_version(void);
+#ifdef __cplusplus
+}
+#endif
+#endif
