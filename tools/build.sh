@@ -20,7 +20,7 @@ weft_build() {
   dir=$(build_dir "$preset")
   mkdir -p "$dir"
   log=$dir/tools.log
-  if [ ! -f "$dir/build.ninja" ]; then
+  if [ ! -f "$dir/build.ninja" ] || [ "$root/CMakePresets.json" -nt "$dir/CMakeCache.txt" ]; then
     (cd "$root" && cmake --preset "$preset" -B "$dir") >"$log" 2>&1 </dev/null || {
       tail -40 "$log" >&2
       die "cmake could not configure the preset $preset"

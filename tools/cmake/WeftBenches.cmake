@@ -3,6 +3,7 @@
 #   bench/<name>/*.c         bench_<name>, the folder's sources together (bench/peers is not built here)
 #   bench/harness*.c         linked into each of them
 #   bench/demo/*.c           weft_demo, with Debian's http-parser
+add_custom_target(benches)
 function(weft_bench target)
   add_executable(${target} ${ARGN})
   weft_compile(${target})
@@ -12,6 +13,7 @@ function(weft_bench target)
     target_link_libraries(${target} PRIVATE PkgConfig::WEFT_JEMALLOC)
   endif()
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  add_dependencies(benches ${target})
 endfunction()
 
 file(GLOB weft_bench_shared CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/harness*.c)
