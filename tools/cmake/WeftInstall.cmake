@@ -6,6 +6,8 @@ if(WEFT_ALLOC STREQUAL "jemalloc")
   set(WEFT_PACKAGE_JEMALLOC 1)
 endif()
 list(JOIN weft_pc_requires " " WEFT_PC_REQUIRES)
+# From the .pc file's folder up to the prefix, so that an installed tree can be moved.
+file(RELATIVE_PATH WEFT_PC_UP /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(TARGETS ${weft_installed} EXPORT weft

@@ -62,7 +62,11 @@ foreach(source ${weft_unit_tests})
 endforeach()
 
 # flat suites: programs and scripts
-foreach(suite stress regress demo gdb model fuzz headers misuse readme consumer tools)
+set(weft_suites stress regress demo gdb model fuzz headers misuse readme tools)
+if(WEFT_SHARED AND NOT WEFT_SANITIZE AND NOT WEFT_COVERAGE)
+  list(APPEND weft_suites consumer) # programs of others, built with their own flags
+endif()
+foreach(suite ${weft_suites})
   file(GLOB programs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${suite}/*.c)
   foreach(source ${programs})
     get_filename_component(stem ${source} NAME_WE)
