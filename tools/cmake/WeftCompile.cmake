@@ -12,7 +12,7 @@ set(CMAKE_C_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
 set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
 include(CheckIPOSupported)
 
-set(weft_warnings -Wall -Wextra -Wshadow -Wundef -Wvla -Wpointer-arith -Wwrite-strings -Wcast-qual -Wformat=2
+set(weft_warnings -Wall -Wextra -Wshadow -Wundef -Wvla -Wpointer-arith -Wwrite-strings -Wformat=2
   -Wnull-dereference -Wmissing-declarations)
 set(weft_warnings_c -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wbad-function-cast)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
