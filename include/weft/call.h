@@ -1,4 +1,14 @@
-/* weft/call.h: coroutine objects. WEFT_ASYNC declares a coroutine function and the function that builds its call. */
+/* weft/call.h: coroutine functions and coroutine objects.
+ *
+ * A coroutine function is an ordinary C function that returns int; calling it directly *is* await. To run it elsewhere
+ * (a task, a group, under a time limit, in a thread) its call is built first, with typed arguments, and handed over:
+ *
+ *   static WEFT_ASYNC(fetch, const char *, struct page *);           // before its definition or use
+ *   static int fetch(const char *url, struct page *out) { … }
+ *   rc = fetch("a.example", &page);                                  // await
+ *   task = weft_create_task(fetch_async("a.example", &page));        // a task
+ *
+ * In a header, for another file's function: WEFT_ASYNC(fetch, const char *, struct page *); without static. */
 #ifndef WEFT_CALL_H
 #define WEFT_CALL_H
 #include <string.h>
@@ -9,11 +19,13 @@ extern "C" {
 
 enum { WEFT_CALL_BYTES = 64 };
 
-/* A function and a copy of its arguments, not started: asyncio's coroutine object. Owns nothing. */
+/* A function and a copy of its arguments, not started: asyncio's coroutine object. It is a plain value that owns
+ * nothing: dropping or copying one is silent, running it twice runs the function twice. What its arguments point to
+ * must live until the call has ended. Read-only outside this header. */
 typedef struct weft_call {
-  int (*entry)(void *args);
-  const char *name;
-  size_t size;
+  int (*entry)(void *args); /* NULL: no call; whoever is given one answers -EINVAL */
+  const char *name;         /* the function's; static */
+  size_t size;              /* of the arguments */
   union {
     long double align_;
     void *pointer_;
@@ -27,14 +39,15 @@ typedef struct weft_call {
 #define WEFT_CAT_(a, b) a##b
 #define WEFT_CAT(a, b) WEFT_CAT_(a, b)
 #define WEFT_PICK_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, ...) n
-/* The number of parameters after the function's name: 0 to 8, or MANY. */
+/* How many parameters follow the function's name: 0 to 8, or MANY. */
 #define WEFT_COUNT(...) WEFT_PICK_(__VA_ARGS__, MANY, MANY, MANY, MANY, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0)
 
-/* static WEFT_ASYNC(fetch, const char *, struct page *); declares int fetch(const char *, struct page *), which a task or
-   another coroutine function calls directly (that *is* await), and fetch_async(url, page), which builds the unstarted
-   call. Up to 8 parameters, WEFT_CALL_BYTES in all; a parameter that is a function pointer or an array needs a typedef. */
+/* WEFT_ASYNC(fn, types…) declares int fn(types…) and weft_call_t fn_async(types…), which builds the unstarted call. Up
+ * to 8 parameters and WEFT_CALL_BYTES in all; a type that cannot stand before a name (array, function pointer) wants a
+ * typedef. Wrong arity, too many bytes and a function that is no int are compile errors. */
 #define WEFT_ASYNC(...) WEFT_CAT(WEFT_ASYNC_, WEFT_COUNT(__VA_ARGS__))(__VA_ARGS__)
 
+/* The pieces: fn's arguments as a struct (fn_args_), the function that unpacks them (fn_entry_), and the builder. */
 #define WEFT_MAKE_(fn, params, ...)                                                                                    \
   WEFT_STATIC_ASSERT(sizeof(struct fn##_args_) <= WEFT_CALL_BYTES,                                                     \
                      #fn ": arguments too large, pass a pointer to a struct");                                         \
@@ -54,6 +67,7 @@ typedef struct weft_call {
     return fn(__VA_ARGS__);                                                                                            \
   }
 
+/* WEFT_ASYNC_TWIN_<n>(fn, types…) gives a function that is declared already its fn_async. */
 #define WEFT_ASYNC_TWIN_0(fn)                                                                                          \
   struct fn##_args_ {                                                                                                  \
     char none;                                                                                                         \
@@ -167,6 +181,5 @@ typedef struct weft_call {
 #define WEFT_ASYNC_8(fn, A, B, C, D, E, F, G, H)                                                                       \
   int fn(A, B, C, D, E, F, G, H);                                                                                      \
   WEFT_ASYNC_TWIN_8(fn, A, B, C, D, E, F, G, H)
-#define WEFT_ASYNC_MANY(fn, ...)                                                                                       \
-  WEFT_STATIC_ASSERT(0, #fn ": at most 8 parameters, pass a pointer to a struct")
+#define WEFT_ASYNC_MANY(fn, ...) WEFT_STATIC_ASSERT(0, #fn ": at most 8 parameters, pass a pointer to a struct")
 #endif

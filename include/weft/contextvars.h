@@ -1,4 +1,8 @@
-/* weft/contextvars.h: context variables; values are the caller's pointers. */
+/* weft/contextvars.h: context variables: values that a task hands to the tasks it creates.
+ *
+ * A task or callback gets a copy of its creator's context; setting a variable changes the current context only. The
+ * values are the caller's pointers: nothing is copied or freed, and they must live as long as a context can still have
+ * them. */
 #ifndef WEFT_CONTEXTVARS_H
 #define WEFT_CONTEXTVARS_H
 #include <weft/events.h>
@@ -6,20 +10,32 @@
 extern "C" {
 #endif
 
+/* A variable: static, defined by weft_contextvar_t request = WEFT_CONTEXTVAR("request", NULL).
+ * contextvars.ContextVar. */
 typedef struct weft_contextvar {
-  const char *name;
-  void *value;
+  const char *name; /* read-only */
+  void *value;      /* the value where none was set; read-only */
   uint64_t opaque_[2];
 } weft_contextvar_t;
+/* clang-format off */
 #define WEFT_CONTEXTVAR(name, initial) { (name), (initial), { 0, 0 } }
+/* clang-format on */
 
+/* weft_contextvar_get [A], ContextVar.get: the value in the current context, else the initial one. */
 WEFT_API void *weft_contextvar_get(const weft_contextvar_t *var);
-/* in the current context */
+
+/* weft_contextvar_set, ContextVar.set: sets it in the current context. var and value are kept as long as a context has
+ * them. 0, -ENOMEM; -EPERM outside the runtime. */
 WEFT_API int weft_contextvar_set(weft_contextvar_t *var, void *value);
-/* owned copy of the current one */
-WEFT_API weft_contextvars_t *weft_contextvars_copy(void);
+
+/* weft_contextvars_copy [A], copy_context: a copy of the current context (empty outside). Owned. NULL: -ENOMEM. */
+WEFT_API WEFT_NODISCARD weft_contextvars_t *weft_contextvars_copy(void);
+
+/* weft_contextvars_unref [A]: releases it; tasks that run in it hold it themselves. NULL: nothing. */
 WEFT_API void weft_contextvars_unref(weft_contextvars_t *context);
-/* calls fn at once in it; its result */
+
+/* weft_contextvars_run, Context.run: calls fn(data) at once in that context, borrowed, and answers its result; changes
+ * stay in it. fn must not suspend. WEFT_RUNTIME: somebody is in that context already. */
 WEFT_API int weft_contextvars_run(weft_contextvars_t *context, weft_callback_fn fn, void *data);
 #ifdef __cplusplus
 }

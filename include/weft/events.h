@@ -1,4 +1,7 @@
-/* weft/events.h: the loop: the whole runtime as asyncio's user sees it. Its callbacks run one at a time, in order. */
+/* weft/events.h: the loop: the whole runtime, with all its workers, as asyncio's user sees an event loop.
+ *
+ * Its callbacks (call_soon, call_later, call_at, done callbacks) run one at a time, in order, and must not suspend: an
+ * [S] function answers -EPERM there. Most programs need none of this header: weft_run opens and closes a loop. */
 #ifndef WEFT_EVENTS_H
 #define WEFT_EVENTS_H
 #include <weft/call.h>
@@ -10,41 +13,82 @@ extern "C" {
 struct weft_task_options;
 struct uv_loop_s;
 
-/* A scheduled callback, by value: never dangles; zero when memory ran out. */
+/* A scheduled callback, by value: never dangles, copies mean the same one. All zero: it was not scheduled (no memory,
+ * closed loop, NaN; the record says which), and every function accepts that. asyncio's Handle and TimerHandle. */
 typedef struct weft_handle {
   uint64_t opaque_[2];
 } weft_handle_t;
-/* must not suspend: [S] calls answer -EPERM there; < 0 goes to the exception handler */
+
+/* A callback. < 0 goes to the exception handler with the record raised in it; other results are ignored. */
 typedef int (*weft_callback_fn)(void *data);
 
-/* [A] new_event_loop */
+/* ---- a loop's life ---- */
+
+/* weft_loop_open [A], new_event_loop: a loop that does not run yet. config is copied; NULL: the defaults. *out is
+ * filled: the loop, to be closed, or NULL. -EINVAL (a setting out of range, named in the record), -ENOMEM, -EMFILE. */
 WEFT_API int weft_loop_open(const weft_config_t *config, weft_loop_t **out);
-/* [A] NULL outside */
+
+/* weft_get_running_loop [A], get_running_loop: the loop whose task or callback the caller is; borrowed; NULL
+ * outside. */
 WEFT_API weft_loop_t *weft_get_running_loop(void);
+
+/* weft_loop_run_until_complete, run_until_complete(coro): the calling thread becomes the first worker until the call,
+ * run as a task, has ended; its status. Other tasks stay, and go on at the next run. From a thread that runs no loop.
+ * WEFT_RUNTIME: the loop runs already or is closed, the thread runs another, or stop came before the call's end. */
 WEFT_API WEFT_NODISCARD int weft_loop_run_until_complete(weft_loop_t *loop, weft_call_t call);
+
+/* weft_loop_run_until_future, run_until_complete(future): likewise until the future, one of this loop's, is done. 0 or
+ * the future's error; weft_future_result has the value. */
 WEFT_API WEFT_NODISCARD int weft_loop_run_until_future(weft_loop_t *loop, weft_future_t *future);
+
+/* weft_loop_run_forever, run_forever: likewise until weft_loop_stop; 0. Stopped before: exactly one pass. */
 WEFT_API WEFT_NODISCARD int weft_loop_run_forever(weft_loop_t *loop);
-/* [A] */
+
+/* weft_loop_stop [A], stop: the run ends after the pass it is in. 0; WEFT_RUNTIME if the loop is closed. */
 WEFT_API int weft_loop_stop(weft_loop_t *loop);
+
+/* weft_loop_is_running [A], is_running. */
 WEFT_API bool weft_loop_is_running(const weft_loop_t *loop);
+
+/* weft_loop_is_closed [A], is_closed. NULL counts as closed. */
 WEFT_API bool weft_loop_is_closed(const weft_loop_t *loop);
+
+/* weft_loop_close, close: releases what the loop holds; unfinished tasks do not run again, each is reported to the
+ * exception handler ("Task was destroyed but it is pending!"). From a thread outside the loop. Afterwards the handle is
+ * good for weft_loop_is_closed, is_running and another close only. NULL: 0. WEFT_RUNTIME while it runs. */
 WEFT_API int weft_loop_close(weft_loop_t *loop);
-/* the libuv loop for a user's own handles, locked; no suspending until: */
-WEFT_API struct uv_loop_s *weft_loop_uv_lock(weft_loop_t *loop);
-WEFT_API void weft_loop_uv_unlock(weft_loop_t *loop);
-/* [A] monotonic seconds */
+
+/* weft_loop_advance: moves a virtual clock on, as code that blocks for so long would; due timers then fire as usual.
+ * Under virtual time only: else WEFT_RUNTIME. -EINVAL: seconds < 0 or NaN. */
+WEFT_API int weft_loop_advance(weft_loop_t *loop, double seconds);
+
+/* ---- callbacks and timers ---- */
+
+/* weft_loop_time [A], time: seconds on the loop's clock: monotonic or virtual. NaN for NULL. */
 WEFT_API double weft_loop_time(const weft_loop_t *loop);
-/* [A] also asyncio's call_soon_threadsafe */
+
+/* weft_call_soon [A], call_soon and call_soon_threadsafe: fn(data) in the loop's next pass, after those scheduled
+ * before from the same thread, in a copy of the caller's context. data is kept until fn has run or the handle was
+ * cancelled. */
 WEFT_API weft_handle_t weft_call_soon(weft_loop_t *loop, weft_callback_fn fn, void *data);
-/* [A] */
+
+/* weft_call_later [A], call_later: weft_call_soon when seconds have passed; <= 0: in the next pass. Equal deadlines
+ * run in order of scheduling. data is kept likewise. */
 WEFT_API weft_handle_t weft_call_later(weft_loop_t *loop, double seconds, weft_callback_fn fn, void *data);
-/* [A] */
+
+/* weft_call_at [A], call_at: likewise at a loop time. */
 WEFT_API weft_handle_t weft_call_at(weft_loop_t *loop, double when, weft_callback_fn fn, void *data);
-/* [A] true: it will not run */
+
+/* weft_handle_cancel [A], Handle.cancel: true: fn will not run and data is the caller's again. false: it has run, is
+ * running, or was cancelled before. */
 WEFT_API bool weft_handle_cancel(weft_handle_t handle);
-/* [A] a timer's deadline, else NaN */
+
+/* weft_handle_when [A], TimerHandle.when: the loop time of a timer that has not run, else NaN. */
 WEFT_API double weft_handle_when(weft_handle_t handle);
 
+/* ---- reports ---- */
+
+/* What an exception handler is told; NULL where it does not apply. All of it is borrowed until the handler returns. */
 typedef struct weft_error_context {
   const char *message;
   const weft_error_t *error;
@@ -52,23 +96,63 @@ typedef struct weft_error_context {
   weft_future_t *future;
   weft_task_t *task;
 } weft_error_context_t;
-/* < 0: the default one takes over */
+
+/* An exception handler. It must not suspend, may run on any worker, one call at a time. < 0: the default takes over. */
 typedef int (*weft_exception_handler_fn)(weft_loop_t *loop, const weft_error_context_t *context, void *data);
-/* NULL: the default, standard error */
+
+/* weft_loop_set_exception_handler [A], set_exception_handler: who is told of errors that nobody waits for. NULL: the
+ * default, which logs. data is kept until another handler is set or the loop is closed. */
 WEFT_API void weft_loop_set_exception_handler(weft_loop_t *loop, weft_exception_handler_fn fn, void *data);
+
+/* weft_loop_call_exception_handler [A], call_exception_handler: reports something through the handler. */
 WEFT_API void weft_loop_call_exception_handler(weft_loop_t *loop, const weft_error_context_t *context);
+
+/* Levels of messages: those of Python's logging. */
+enum weft_log_level {
+  WEFT_LOG_DEBUG = 10,
+  WEFT_LOG_INFO = 20,
+  WEFT_LOG_WARNING = 30,
+  WEFT_LOG_ERROR = 40,
+  WEFT_LOG_CRITICAL = 50
+};
+
+/* A logger. It must not suspend; message is borrowed, without a newline at its end. */
 typedef void (*weft_log_fn)(int level, const char *message, void *data);
+
+/* weft_loop_set_logger [A], the logger "asyncio": where the runtime's messages go. NULL: standard error. data is kept
+ * until another logger is set or the loop is closed. */
 WEFT_API void weft_loop_set_logger(weft_loop_t *loop, weft_log_fn fn, void *data);
+
+/* weft_loop_set_slow_callback_duration [A], slow_callback_duration: in debug mode a step that takes longer is logged;
+ * 0.1 at first. NaN and negative values change nothing. */
 WEFT_API void weft_loop_set_slow_callback_duration(weft_loop_t *loop, double seconds);
+
+/* ---- tasks and futures of a loop ---- */
+
+/* A task factory: makes the task for a create_task, usually by weft_create_task_with with changed options; inside the
+ * factory that makes a plain task. Answers an owned task, or NULL with a record. */
 typedef weft_task_t *(*weft_task_factory_fn)(weft_loop_t *loop, weft_call_t call,
                                              const struct weft_task_options *options);
+
+/* weft_loop_set_task_factory [A], set_task_factory: who makes the tasks of this loop. NULL: the runtime. */
 WEFT_API void weft_loop_set_task_factory(weft_loop_t *loop, weft_task_factory_fn fn);
-/* virtual time only: as blocking code would */
-WEFT_API int weft_loop_advance(weft_loop_t *loop, double seconds);
-/* up to size unfinished ones, a reference each; how many there are */
+
+/* weft_all_tasks [A], all_tasks: the unfinished tasks of the loop, in no order. tasks is filled with up to size of
+ * them, a reference each (weft_task_unref); NULL with size 0. Answers how many there are, which may be more. */
 WEFT_API int weft_all_tasks(const weft_loop_t *loop, weft_task_t *tasks[], size_t size);
-/* [A] bound to that loop, also before it runs */
-WEFT_API weft_future_t *weft_loop_create_future(weft_loop_t *loop, size_t value_size);
+
+/* weft_loop_create_future [A], create_future: weft_future_open on a given loop, also before it runs. Owned, ended by
+ * weft_future_unref. NULL: -ENOMEM, or -EINVAL for more than 32 bytes, as the record says. */
+WEFT_API WEFT_NODISCARD weft_future_t *weft_loop_create_future(weft_loop_t *loop, size_t value_size);
+
+/* ---- libuv ---- */
+
+/* weft_loop_uv_lock: the libuv loop for handles of the caller's own, locked; no suspending and no blocking until
+ * unlock. Their callbacks run on a worker, must not suspend, and have the loop locked. NULL without memory. */
+WEFT_API struct uv_loop_s *weft_loop_uv_lock(weft_loop_t *loop);
+
+/* weft_loop_uv_unlock: ends it, on the same thread. */
+WEFT_API void weft_loop_uv_unlock(weft_loop_t *loop);
 #ifdef __cplusplus
 }
 #endif

@@ -1,4 +1,17 @@
-/* weft/generators.h: generators; the body may also await. */
+/* weft/generators.h: generators, synchronous and asynchronous in one: a body that yields items and may also await.
+ *
+ *     static WEFT_ASYNC(countdown, int);
+ *     static int countdown(int from) {
+ *       int rc = 0;
+ *       for (; from > 0 && rc == 0; from--) rc = weft_gen_yield(&from, NULL);
+ *       return rc;
+ *     }
+ *     gen = weft_gen_open(countdown_async(3), sizeof i);
+ *     while ((rc = weft_gen_next(gen, &i)) > 0) use(i);
+ *     weft_ignore(weft_gen_close(gen));
+ *
+ * The body runs in the task that asks for the next item; two at once: WEFT_VALUE ("generator already executing"). Every
+ * generator is closed by its owner; those left open are closed at the end of the run. */
 #ifndef WEFT_GENERATORS_H
 #define WEFT_GENERATORS_H
 #include <weft/call.h>
@@ -6,26 +19,46 @@
 extern "C" {
 #endif
 
+/* weft_gen_open, calling a generator function: a generator that has not started; items have item_size bytes. Owned,
+ * ended by weft_gen_close. NULL: -ENOMEM, -EINVAL (no call). */
 WEFT_API WEFT_NODISCARD weft_gen_t *weft_gen_open(weft_call_t body, size_t item_size);
-/* [S] 1 item, 0 end (sticky), < 0 error */
+
+/* weft_gen_next [S], next, __anext__: runs the body to its next yield. 1: item (NULL: not wanted) is filled; 0: the
+ * body has returned, now or before; < 0: its error, once, then 0. WEFT_STOP out of a body becomes WEFT_RUNTIME. */
 WEFT_API WEFT_NODISCARD int weft_gen_next(weft_gen_t *gen, void *item);
 WEFT_ASYNC_TWIN_2(weft_gen_next, weft_gen_t *, void *);
-/* [S] value becomes the yield's result */
+
+/* weft_gen_send [S], send, asend: as next; the yield that the body stands at fills its `sent` with a copy of value,
+ * item_size bytes. NULL is next. WEFT_TYPE: a value for a body that has not started. */
 WEFT_API WEFT_NODISCARD int weft_gen_send(weft_gen_t *gen, const void *value, void *item);
 WEFT_ASYNC_TWIN_3(weft_gen_send, weft_gen_t *, const void *, void *);
-/* [S] */
+
+/* weft_gen_throw [S], throw, athrow: as next; the yield that the body stands at answers code, < 0, with the message
+ * (copied). A body that has not started never does, and code is the answer. */
 WEFT_API WEFT_NODISCARD int weft_gen_throw(weft_gen_t *gen, int code, const char *message, void *item);
 WEFT_ASYNC_TWIN_4(weft_gen_throw, weft_gen_t *, int, const char *, void *);
-/* [S] ends the body, releases */
+
+/* weft_gen_close [S], close, aclose: the yield that the body stands at answers WEFT_CANCELLED (GeneratorExit); waits
+ * for the body's end and frees the generator, consumed. 0 or the error that came out instead; WEFT_RUNTIME: it yielded
+ * again. NULL: 0. */
 WEFT_API int weft_gen_close(weft_gen_t *gen);
 WEFT_ASYNC_TWIN_1(weft_gen_close, weft_gen_t *);
-/* [S] inside a body; sent may be NULL */
+
+/* weft_gen_yield [S], yield: inside a body: hands a copy of item over and waits to be asked again. 0: go on, sent
+ * (NULL: not wanted) is filled, with zeros after a plain next; < 0: thrown in or closed: clean up and return it.
+ * WEFT_RUNTIME: not in a generator. */
 WEFT_API WEFT_NODISCARD int weft_gen_yield(const void *item, void *sent);
-/* [S] */
+
+/* weft_gen_yield_from [S], yield from: inside a body: hands over every item of inner, and passes send, throw and close
+ * on to it. Its items must have this generator's size (-EINVAL). inner is borrowed. 0 at its end, or its error. */
 WEFT_API WEFT_NODISCARD int weft_gen_yield_from(weft_gen_t *inner);
-/* [S] asynccontextmanager over a generator with one yield */
+
+/* weft_gen_enter [S], asynccontextmanager's __aenter__: runs gen to its only yield, whose item fills value (NULL: not
+ * wanted). 0, or the error before it; WEFT_RUNTIME: it did not yield. */
 WEFT_API WEFT_NODISCARD int weft_gen_enter(weft_gen_t *gen, void *value);
-/* [S] */
+
+/* weft_gen_exit [S], its __aexit__: runs the rest, in which the yield answers body, the block's status, and frees gen,
+ * consumed. The rest's status: 0 swallows body's error. WEFT_RUNTIME: it yielded again. */
 WEFT_API WEFT_NODISCARD int weft_gen_exit(weft_gen_t *gen, int body);
 #ifdef __cplusplus
 }

@@ -1,4 +1,5 @@
-/* weft/scopes.h: Trio's cancel scope: level-triggered. */
+/* weft/scopes.h: Trio's cancel scopes: level-triggered. Once a scope is cancelled, every suspending call inside it
+ * answers WEFT_CANCELLED until the scope is left; asyncio's own cancellation (tasks.h) is delivered once. */
 #ifndef WEFT_SCOPES_H
 #define WEFT_SCOPES_H
 #include <weft/types.h>
@@ -6,12 +7,21 @@
 extern "C" {
 #endif
 
+/* A scope of a block of this task. Embedded. All zero ({0}) is "not entered": every use of it is an error. */
 typedef struct weft_scope {
   uint64_t opaque_[8];
 } weft_scope_t;
+
+/* weft_scope_enter, trio.CancelScope: opens a scope that cancels itself at a loop time; WEFT_FOREVER: never. shield:
+ * scopes and requests from outside do not reach into it. scope is kept until exit. What goes wrong is answered by
+ * exit. */
 WEFT_API void weft_scope_enter(weft_scope_t *scope, double deadline, bool shield);
-/* [A] */
+
+/* weft_scope_cancel [A], CancelScope.cancel: cancels the scope, which must be entered and not left yet. */
 WEFT_API void weft_scope_cancel(weft_scope_t *scope);
+
+/* weft_scope_exit, CancelScope.__exit__: ends the block. body is its status, and the answer, except: the WEFT_CANCELLED
+ * that this scope caused becomes 0. WEFT_RUNTIME: not entered, not the innermost, or by another task. */
 WEFT_API WEFT_NODISCARD int weft_scope_exit(weft_scope_t *scope, int body);
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-/* weft/taskgroups.h: task groups: children that end before the block does. */
+/* weft/taskgroups.h: task groups: a block that ends when all its tasks have ended. */
 #ifndef WEFT_TASKGROUPS_H
 #define WEFT_TASKGROUPS_H
 #include <weft/call.h>
@@ -6,13 +6,29 @@
 extern "C" {
 #endif
 
+/* A group of a block of this task:
+ *     weft_taskgroup_enter(&group);
+ *     weft_taskgroup_create_task(&group, fetch_async("a.example", &page));
+ *     rc = weft_taskgroup_exit(&group, rc);
+ * Embedded. All zero ({0}) is "not entered": every use of it is an error. */
 typedef struct weft_taskgroup {
   uint64_t opaque_[10];
 } weft_taskgroup_t;
+
+/* weft_taskgroup_enter, TaskGroup.__aenter__: opens the group. group is kept until exit. What goes wrong here (no
+ * task, no memory) is answered by exit. */
 WEFT_API void weft_taskgroup_enter(weft_taskgroup_t *group);
-/* borrowed, valid until exit; a failure shows at exit */
+
+/* weft_taskgroup_create_task, TaskGroup.create_task: a task of the group, by its own task or one of its children. It
+ * is borrowed, valid until exit (weft_task_ref keeps it longer); never join or detach it. NULL: no memory, no such
+ * call, not entered, or shutting down (WEFT_RUNTIME); that fails the group too, so exit answers it and no check is
+ * needed. */
 WEFT_API weft_task_t *weft_taskgroup_create_task(weft_taskgroup_t *group, weft_call_t call);
-/* [S] WEFT_GROUP with its parts; a failing body cancels the rest */
+
+/* weft_taskgroup_exit [S], TaskGroup.__aexit__: waits for all tasks, also those added meanwhile. The first error, or
+ * body < 0 (the block's status), cancels the rest. WEFT_GROUP with every error in weft_error()->parts, also for a
+ * single one; cancelled from outside and no errors: WEFT_CANCELLED; WEFT_EXIT and WEFT_INTERRUPT come bare; else body.
+ * A child that was cancelled alone fails nothing. Must be called on every path, also after an error. */
 WEFT_API WEFT_NODISCARD int weft_taskgroup_exit(weft_taskgroup_t *group, int body);
 #ifdef __cplusplus
 }

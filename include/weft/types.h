@@ -1,4 +1,5 @@
-/* weft/types.h: attributes of declarations, WEFT_FOREVER, and the names of the handle types. */
+/* weft/types.h: attributes of declarations, WEFT_FOREVER, and the names of the handle types. The marks and words that
+ * the comments of all headers use ([S], [A], borrowed, consumed…) are explained at the top of weft.h. */
 #ifndef WEFT_TYPES_H
 #define WEFT_TYPES_H
 #include <math.h>
@@ -7,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* WEFT_API: exported by the shared library, which hides everything else. WEFT_NODISCARD: reading the result is a duty;
+ * weft_ignore(...) leaves it unread on purpose. */
 #if defined __GNUC__
 #define WEFT_API __attribute__((visibility("default")))
 #define WEFT_NODISCARD __attribute__((warn_unused_result))
@@ -23,15 +26,18 @@
 #else
 #define WEFT_STATIC_ASSERT(cond, text) _Static_assert(cond, text)
 #endif
+
+/* No limit, wherever seconds or a deadline are asked for: asyncio's None. */
 #define WEFT_FOREVER INFINITY
 
-typedef struct weft_loop weft_loop_t;
-typedef struct weft_future weft_future_t;
-typedef struct weft_task weft_task_t;
-typedef struct weft_strand weft_strand_t;
-typedef struct weft_contextvars weft_contextvars_t;
-typedef struct weft_gen weft_gen_t;
-typedef struct weft_executor weft_executor_t;
-typedef struct weft_stream weft_stream_t;
-typedef struct weft_server weft_server_t;
+/* Handles: opaque, in our memory. */
+typedef struct weft_loop weft_loop_t;               /* events.h: the whole runtime */
+typedef struct weft_future weft_future_t;           /* futures.h */
+typedef struct weft_task weft_task_t;               /* tasks.h */
+typedef struct weft_strand weft_strand_t;           /* strands.h */
+typedef struct weft_contextvars weft_contextvars_t; /* contextvars.h: asyncio's contextvars.Context */
+typedef struct weft_gen weft_gen_t;                 /* generators.h */
+typedef struct weft_executor weft_executor_t;       /* executors.h */
+typedef struct weft_stream weft_stream_t;           /* streams.h */
+typedef struct weft_server weft_server_t;           /* server.h */
 #endif
