@@ -33,7 +33,8 @@
  * zero closes the descriptor and frees the object. So no system call meets a descriptor that was reused. The memory never
  * changes its type, and events name an object by index and generation: one that was fetched before the close and is
  * delivered after the reuse is recognised under the object's lock. The caller sees to it that nobody calls begin with a
- * pointer after the object is gone (who holds a stream holds its object). */
+ * pointer after the object is gone (who holds a stream holds its object). DEAD is set when the reactor was closed first:
+ * begin fails, and close is all that is left. */
 #ifndef WEFT_LOOP_READY_H
 #define WEFT_LOOP_READY_H
 
@@ -52,6 +53,8 @@
 #define WEFT__READY_SEQ_ONE (UINT64_C(1) << WEFT__READY_SEQ_SHIFT)
 
 #define WEFT__READY_CLOSING (UINT32_C(1) << 31)
+#define WEFT__READY_DEAD (UINT32_C(1) << 30)
+#define WEFT__READY_CLOSED (WEFT__READY_CLOSING | WEFT__READY_DEAD)
 
 typedef struct weft__ready_waiter weft__ready_waiter_t;
 struct weft__ready_waiter {
@@ -60,24 +63,23 @@ struct weft__ready_waiter {
   void (*wake)(weft__ready_waiter_t *waiter);
 };
 
-/* Watchers stay linked over events: for add_reader and add_writer, which are level-triggered. */
 typedef struct weft__ready {
-  _Atomic(uint64_t) word;
+  WEFT__CACHE_ALIGNED _Atomic(uint64_t) word;
   _Atomic(uint32_t) users;
   weft__spin_t lock; /* guards the lists, and the generation against delivery */
   bool owned;        /* the descriptor is closed with the object */
   int fd;
-  uint32_t index, generation;
+  uint32_t index, generation; /* index never changes; generation: under lock */
   weft__list_t readers, writers;
   weft__reactor_t *reactor;
-  struct weft__ready *free_next;
+  struct weft__ready *free_next; /* under the table's lock */
 } weft__ready_t;
 
 /* fd is non-blocking. On success the object owns it; it is "ready" for both, so that the first operation tries. */
 int weft__ready_open(weft__reactor_t *reactor, int fd, weft__ready_t **out);
 /* The same for a descriptor that stays the caller's, who closes it after the object. */
 int weft__ready_open_borrowed(weft__reactor_t *reactor, int fd, weft__ready_t **out);
-/* Once per object. Operations in progress are woken and find begin's successor, weft__ready_closing, true. */
+/* Once per object. Operations in progress are woken and find weft__ready_closing true. */
 void weft__ready_close(weft__ready_t *ready);
 
 static inline int weft__ready_fd(const weft__ready_t *ready) { return ready->fd; }
@@ -86,15 +88,15 @@ static inline int weft__ready_fd(const weft__ready_t *ready) { return ready->fd;
 static inline bool weft__ready_begin(weft__ready_t *ready) {
   uint32_t users = atom_load(&ready->users, relaxed);
   do {
-    if (users & WEFT__READY_CLOSING) return false;
-    /* acquire: partner of close's release, for the next user of a reused object; failing reads nothing else */
+    if (users & WEFT__READY_CLOSED) return false;
+    /* acquire: partner of the releases of end, for nothing but the next line of users; failing reads nothing else */
   } while (!atom_cas_weak(&ready->users, &users, users + 1, acquire, relaxed));
   return true;
 }
 /* The object may be gone afterwards. */
 void weft__ready_end(weft__ready_t *ready);
 static inline bool weft__ready_closing(const weft__ready_t *ready) {
-  return (atom_load(&ready->users, acquire) & WEFT__READY_CLOSING) != 0;
+  return (atom_load(&ready->users, acquire) & WEFT__READY_CLOSED) != 0;
 }
 
 static inline uint64_t weft__ready_load(const weft__ready_t *ready) { return atom_load(&ready->word, acquire); }

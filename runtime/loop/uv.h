@@ -7,7 +7,8 @@
  * does; it never stays there longer than one round. The holder may call lock again (a callback of libuv's that uses the
  * loop runs under the poller's hold). Suspending with it held is an error: weft__uv_held_here tells.
  * libuv defers its epoll_ctl to the next uv_run, so every unlock by a user marks the loop as changed and rings the owner;
- * the owner runs it before it blocks. uv_async_send by others needs a full barrier before it: weft__uv_wake. */
+ * the owner runs it before it blocks. (uv_async_send, which libuv allows from any thread without the lock, loses wake-ups
+ * unless a full barrier stands before it: that is for whoever calls it to know.) */
 #ifndef WEFT_LOOP_UV_H
 #define WEFT_LOOP_UV_H
 
@@ -25,8 +26,8 @@ void weft__uv_close(weft__uv_t *uv);
 /* Blocks the thread for as long as others use it. */
 struct uv_loop_s *weft__uv_lock(weft__uv_t *uv);
 void weft__uv_unlock(weft__uv_t *uv);
-/* Whether this thread holds it. */
-bool weft__uv_held_here(const weft__uv_t *uv);
+/* Whether this thread holds any. */
+bool weft__uv_held_here(void);
 
 /* For the reactor. */
 int weft__uv_backend_fd(const weft__uv_t *uv);
@@ -36,7 +37,7 @@ void weft__uv_run(weft__uv_t *uv);
 bool weft__uv_changed(const weft__uv_t *uv);
 /* When its earliest timer is due (monotonic ns), INT64_MAX without one, 0: at once. As of its last round. */
 int64_t weft__uv_deadline(const weft__uv_t *uv);
-/* It has something to wait for. */
+/* It has something to wait for: a referenced handle or a request. As of its last round. */
 bool weft__uv_alive(const weft__uv_t *uv);
 
 #endif
