@@ -68,6 +68,18 @@ int weft__thread_start(weft__thread_t *thread, int (*fn)(void *arg), void *arg, 
   return status;
 }
 
+void weft__thread_stack(char **low, char **high) {
+  pthread_attr_t attributes;
+  void *start;
+  size_t size;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) weft__panic("this thread's stack cannot be found");
+  int status = pthread_attr_getstack(&attributes, &start, &size);
+  pthread_attr_destroy(&attributes);
+  WEFT__ASSERT(status == 0);
+  *low = start;
+  *high = *low + size;
+}
+
 /* deadline in the given clock's time. */
 static struct timespec timespec_of(int64_t ns) {
   return (struct timespec){.tv_sec = (time_t)(ns / WEFT__NS_PER_SECOND), .tv_nsec = (long)(ns % WEFT__NS_PER_SECOND)};

@@ -41,6 +41,8 @@ int weft__thread_start(weft__thread_t *thread, int (*fn)(void *arg), void *arg, 
 int weft__thread_join(weft__thread_t thread); /* what fn returned */
 void weft__thread_detach(weft__thread_t thread);
 weft__thread_t weft__thread_self(void);
+/* The calling thread's stack: what lies in [*low, *high) may be used. */
+void weft__thread_stack(char **low, char **high);
 bool weft__thread_equal(weft__thread_t a, weft__thread_t b);
 
 int weft__mutex_init(weft__mutex_t *mutex); /* 0 or -ENOMEM; so for cond and tss */

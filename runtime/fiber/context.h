@@ -11,6 +11,8 @@
 #ifndef WEFT_FIBER_CONTEXT_H
 #define WEFT_FIBER_CONTEXT_H
 
+#include <stddef.h>
+
 #if !defined WEFT_CONTEXT_UCONTEXT && !defined __x86_64__ && !defined __aarch64__
 #define WEFT_CONTEXT_UCONTEXT 1
 #endif
@@ -29,17 +31,36 @@ typedef struct weft__context {
 #endif
 } weft__context_t;
 
-/* Prepares a first run of start(arg) on the stack [stack_low, stack_high); start never returns. */
+#ifdef WEFT_CONTEXT_UCONTEXT
 void weft__context_make(weft__context_t *context, char *stack_low, char *stack_high, void (*start)(void *), void *arg);
-
-#if defined WEFT_CONTEXT_UCONTEXT
 void weft__context_switch(weft__context_t *from, const weft__context_t *to);
 
+#else
+/* Where every made context begins (context_<arch>.S): calls what lies on its stack, and is the last frame of every
+ * backtrace. */
+void weft__context_start(void);
+
+/* Prepares a first run of start(arg) on the stack [stack_low, stack_high), whose end is a multiple of 16; start never
+ * returns. */
+static inline void weft__context_make(weft__context_t *context, char *stack_low, char *stack_high,
+                                      void (*start)(void *), void *arg) {
+  (void)stack_low;
+  void **top = (void **)(void *)stack_high - 2;
+  top[0] = (void *)start;
+  top[1] = NULL;
+  context->sp = top;
+  context->pc = (void *)weft__context_start;
+  context->frame = NULL;
+  context->base = arg;
+}
+#endif
+
+#if defined WEFT_CONTEXT_UCONTEXT
 #elif defined __x86_64__
 #if defined __AVX512F__
 #define WEFT__CONTEXT_CLOBBER_MORE                                                                                     \
   , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27",        \
-    "xmm28", "xmm29", "xmm30", "xmm31", "k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
+      "xmm28", "xmm29", "xmm30", "xmm31", "k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
 #else
 #define WEFT__CONTEXT_CLOBBER_MORE
 #endif

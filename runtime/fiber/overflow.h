@@ -16,7 +16,10 @@ int weft__overflow_install(void); /* 0 or a negative errno */
 void weft__overflow_uninstall(void);
 
 /* Per thread that runs fibers: an alternate signal stack, unless the thread has one. */
-typedef struct weft__overflow_thread { void *stack; size_t size; } weft__overflow_thread_t;
+typedef struct weft__overflow_thread {
+  void *stack;
+  size_t size;
+} weft__overflow_thread_t;
 int weft__overflow_enter_thread(weft__overflow_thread_t *thread); /* 0 or a negative errno */
 void weft__overflow_leave_thread(weft__overflow_thread_t *thread);
 

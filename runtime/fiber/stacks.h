@@ -44,12 +44,12 @@ void weft__stacks_release(void);
 const char *weft__stacks_error(void);
 
 typedef struct weft__stack_stats {
-  size_t live;        /* default blocks out of the shared pool: running, suspended or in a worker's cache */
-  size_t warm;        /* in the shared pool with their pages */
-  size_t cold;        /* given back to the system, address space kept */
-  size_t large;       /* larger blocks alive */
-  size_t mapped;      /* bytes of address space */
-  bool light_guards;  /* guards need no mapping of their own (MADV_GUARD_INSTALL) */
+  size_t live;       /* default blocks out of the shared pool: running, suspended or in a worker's cache */
+  size_t warm;       /* in the shared pool with their pages */
+  size_t cold;       /* given back to the system, address space kept */
+  size_t large;      /* larger blocks alive */
+  size_t mapped;     /* bytes of address space */
+  bool light_guards; /* guards need no mapping of their own (MADV_GUARD_INSTALL) */
 } weft__stack_stats_t;
 void weft__stacks_stats(weft__stack_stats_t *stats);
 
