@@ -34,13 +34,13 @@ enum weft_error_kind {
 };
 
 /* The record. It belongs to the task, future or thread that weft_error() and its kin took it from. */
-typedef struct weft_error {
+typedef struct weft_error_record {
   int code;
   const char *name;    /* "ValueError", "ECONNREFUSED" */
   const char *message; /* may be empty, never NULL; asyncio's words wherever asyncio has some */
   int context;         /* the code that was being handled when this one was raised, or 0 */
   size_t count;        /* parts of a group */
-  const struct weft_error *const *parts;
+  const struct weft_error_record *const *parts;
 } weft_error_t;
 
 /* weft_fail [A], raise: fills the record here and returns code, so that `return weft_fail(WEFT_VALUE, "n is %d", n)` is
