@@ -23,7 +23,7 @@ enum { WEFT_CALL_BYTES = 64 };
  * nothing: dropping or copying one is silent, running it twice runs the function twice. What its arguments point to
  * must live until the call has ended. Read-only outside this header. */
 typedef struct weft_call {
-  int (*entry)(void *args); /* NULL: no call; whoever is given one answers -EINVAL */
+  int (*entry)(void *args); /* NULL: no call; whoever is given one answers WEFT_TYPE */
   const char *name;         /* the function's; static */
   size_t size;              /* of the arguments */
   union {

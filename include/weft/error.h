@@ -3,7 +3,7 @@
  * A function that fails returns a negative code; the words are in a record: one per task, future, callback, pool job,
  * and per foreign thread for its last run. The record goes with the code through await, join, gather and groups, so
  * after `if (rc < 0)` weft_error() tells what rc means. Scopes and groups trust the code and make a record where it
- * does not fit. A task is *cancelled* by its state, never by a code alone. */
+ * does not fit. */
 #ifndef WEFT_ERROR_H
 #define WEFT_ERROR_H
 #include <weft/types.h>
@@ -38,7 +38,7 @@ typedef struct weft_error_record {
   int code;
   const char *name;    /* "ValueError", "ECONNREFUSED" */
   const char *message; /* may be empty, never NULL; asyncio's words wherever asyncio has some */
-  int context;         /* the code that was being handled when this one was raised, or 0 */
+  int context;         /* the code of the failure here before this one (what was being handled), or 0 */
   size_t count;        /* parts of a group */
   const struct weft_error_record *const *parts;
 } weft_error_t;

@@ -33,7 +33,7 @@ WEFT_API int weft_future_set_result_sized(weft_future_t *future, const void *val
 /* weft_future_set_result(future, &value): the size is the value's. */
 #define weft_future_set_result(future, value) weft_future_set_result_sized((future), (value), sizeof *(value))
 
-/* weft_future_set_done [A], set_result(None): ends it without a value; a sized one's value is then zero. Errors as
+/* weft_future_set_done [A], set_result(None): ends it without a value; a sized one's value is then all zero. Errors as
  * above. */
 WEFT_API int weft_future_set_done(weft_future_t *future);
 
@@ -56,6 +56,10 @@ WEFT_API bool weft_future_cancelled(const weft_future_t *future);
 /* weft_future_result [A], Future.result: value (NULL: not wanted) is filled with the future's bytes; 0. Failed or
  * cancelled: that code, with its record, each time; a task's future: its status. WEFT_INVALID_STATE while pending. */
 WEFT_API int weft_future_result(weft_future_t *future, void *value);
+
+/* weft_future_error [A], Future.exception: its record, borrowed as long as the future; NULL when it ended well.
+ * Pending: a record of WEFT_INVALID_STATE, the caller's; cancelled: one of WEFT_CANCELLED. Counts as read. */
+WEFT_API const weft_error_t *weft_future_error(weft_future_t *future);
 
 /* weft_await_future [S], await future: waits until it is done, then as weft_future_result. Any number of waiters. The
  * future is borrowed, NULL answers -ENOMEM. Cancelling the waiter cancels the future, for all (weft_shield prevents

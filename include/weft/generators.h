@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 /* weft_gen_open, calling a generator function: a generator that has not started; items have item_size bytes. Owned,
- * ended by weft_gen_close. NULL: -ENOMEM, -EINVAL (no call). */
+ * ended by weft_gen_close. NULL: -ENOMEM, WEFT_TYPE (no call). */
 WEFT_API WEFT_NODISCARD weft_gen_t *weft_gen_open(weft_call_t body, size_t item_size);
 
 /* weft_gen_next [S], next, __anext__: runs the body to its next yield. 1: item (NULL: not wanted) is filled; 0: the

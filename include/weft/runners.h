@@ -18,7 +18,7 @@ typedef struct weft_config {
 /* weft_run, asyncio.run: opens a runtime, whose first worker is the calling thread, runs main_call as a task until it
  * has ended, then cancels and awaits the tasks that are left, closes open generators, ends the pool and frees
  * everything. From any thread that runs no loop; two threads get two runtimes. Answers main's status, whose record
- * weft_error() then has on this thread; WEFT_RUNTIME inside a running loop, -EINVAL (no call, WEFT_WORKERS
+ * weft_error() then has on this thread; WEFT_RUNTIME inside a running loop, WEFT_TYPE (no call), -EINVAL (WEFT_WORKERS
  * unreadable), -ENOMEM, -EAGAIN. */
 WEFT_API WEFT_NODISCARD int weft_run(weft_call_t main_call);
 

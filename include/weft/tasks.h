@@ -25,7 +25,7 @@ typedef struct weft_task_options {
 /* ---- creating ---- */
 
 /* weft_create_task, create_task: a task that runs the call soon, never at once. It inherits the creator's strand and
- * a copy of its context. Owned. NULL: -ENOMEM, WEFT_RUNTIME (no running loop) or -EINVAL (no call), as the record
+ * a copy of its context. Owned. NULL: -ENOMEM, WEFT_RUNTIME (no running loop) or WEFT_TYPE (no call), as the record
  * says. */
 WEFT_API WEFT_NODISCARD weft_task_t *weft_create_task(weft_call_t call);
 
@@ -48,13 +48,15 @@ WEFT_API WEFT_NODISCARD int weft_await_call(weft_call_t call);
 WEFT_API WEFT_NODISCARD int weft_await(weft_task_t *task);
 WEFT_ASYNC_TWIN_1(weft_await, weft_task_t *);
 
-/* weft_join [S]: weft_await, then releases the task, which is consumed, so that
- * weft_join(weft_create_task(…)) needs no check between. NULL answers -ENOMEM. */
+/* weft_join [S]: weft_await, then releases the task, which is consumed, whatever its status. NULL answers -ENOMEM, so
+ * weft_join(weft_create_task(…)) needs no check between. Only a refusal leaves the task as it was: -EPERM outside a
+ * task, WEFT_RUNTIME for the task itself or one of another loop. */
 WEFT_API WEFT_NODISCARD int weft_join(weft_task_t *task);
 WEFT_ASYNC_TWIN_1(weft_join, weft_task_t *);
 
 /* weft_join_status [S]: weft_join that tells whose result it is: *status is filled with the task's own status, also
- * when the joiner was cancelled; answers 0 once it has ended, or the joiner's WEFT_CANCELLED. Consumes the task. */
+ * when the joiner is cancelled. Answers 0, or WEFT_CANCELLED when the joiner was cancelled meanwhile and the task
+ * gave in. */
 WEFT_API WEFT_NODISCARD int weft_join_status(weft_task_t *task, int *status);
 WEFT_ASYNC_TWIN_2(weft_join_status, weft_task_t *, int *);
 
@@ -90,7 +92,7 @@ WEFT_API int weft_task_uncancel(weft_task_t *task);
 /* weft_task_done [A], Task.done: whether it has ended, also by cancellation. What it wrote is then visible here. */
 WEFT_API bool weft_task_done(const weft_task_t *task);
 
-/* weft_task_cancelled [A], Task.cancelled: whether it ended by cancellation; a code alone does not make that. */
+/* weft_task_cancelled [A], Task.cancelled: whether it ended with WEFT_CANCELLED, or with a request never delivered. */
 WEFT_API bool weft_task_cancelled(const weft_task_t *task);
 
 /* weft_task_result [A], Task.result: its status; WEFT_INVALID_STATE while it is unfinished. Counts as read. */

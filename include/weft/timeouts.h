@@ -8,7 +8,7 @@ extern "C" {
 
 /* weft_wait_for [S], wait_for(coro): runs the call in this task; after so many seconds it is cancelled and WEFT_TIMEOUT
  * answered, but only when it has ended (a call that goes on regardless is waited for, and its status answered). <= 0:
- * WEFT_TIMEOUT without starting it. Otherwise the call's status. -EINVAL: NaN or no call. */
+ * WEFT_TIMEOUT without starting it. Otherwise the call's status. -EINVAL: NaN; WEFT_TYPE: no call. */
 WEFT_API WEFT_NODISCARD int weft_wait_for(weft_call_t call, double seconds);
 
 /* weft_wait_for_future [S], wait_for(future): likewise for a future, borrowed: value (NULL: not wanted) is filled;
