@@ -13,8 +13,10 @@ typedef struct fibers {
 
 static void fiber_there(void *arg) {
   fibers_t *fibers = arg;
+  RAW_LIVE;
   for (;;) {
     fibers->visits++;
+    RAW_TOUCH();
     weft__fiber_switch(fibers->there, &fibers->here);
   }
 }
@@ -28,8 +30,12 @@ static int run_weft(bench_run_t *run) {
   fibers.there = weft__fiber_new(&cache, 64 * 1024, fiber_there, &fibers);
   if (fibers.there == NULL) return -ENOMEM;
   long round_trips = (run->ops + 1) / 2;
+  RAW_LIVE;
   bench_start(run);
-  for (long i = 0; i < round_trips; i++) weft__fiber_switch(&fibers.here, fibers.there);
+  for (long i = 0; i < round_trips; i++) {
+    RAW_TOUCH();
+    weft__fiber_switch(&fibers.here, fibers.there);
+  }
   bench_stop(run);
   BENCH_CHECK(fibers.visits == round_trips);
   run->ops = 2 * round_trips;
