@@ -33,7 +33,8 @@
  * get: borrowed. take: moved to you.
  *
  * Composing. An [S] function with plain arguments that answers a number has a twin that builds its call:
- * weft_wait_for(weft_event_wait_async(&event), 0.5). The twin copies the arguments, not what they point to. */
+ * weft_wait_for(weft_event_wait_async(&event), 0.5). The twin copies the arguments, not what they point to,
+ * and a call that is never started does nothing: it consumes no task and closes no stream. */
 #ifndef WEFT_H
 #define WEFT_H
 #include <weft/call.h>

@@ -35,7 +35,7 @@ WEFT_API WEFT_NODISCARD weft_contextvars_t *weft_contextvars_copy(void);
 WEFT_API void weft_contextvars_unref(weft_contextvars_t *context);
 
 /* weft_contextvars_run, Context.run: calls fn(data) at once in that context, borrowed, and answers its result; changes
- * stay in it. fn must not suspend. WEFT_RUNTIME: somebody is in that context already. */
+ * stay in it. fn must not suspend. */
 WEFT_API int weft_contextvars_run(weft_contextvars_t *context, weft_callback_fn fn, void *data);
 #ifdef __cplusplus
 }

@@ -19,8 +19,8 @@ WEFT_API WEFT_NODISCARD int weft_gather_n(const weft_call_t calls[], size_t n, i
 WEFT_ASYNC_TWIN_4(weft_gather_n, const weft_call_t *, size_t, int *, unsigned);
 
 /* weft_gather_futures [S], gather(*futures): waits for all; the first error is answered at once and the rest runs on:
- * its statuses are then WEFT_INVALID_STATE. The futures are borrowed, one may stand there twice, NULL counts as
- * -ENOMEM. Cancelled: cancels all and waits for all. Otherwise as weft_gather_n. */
+ * its statuses are then WEFT_INVALID_STATE. The futures are borrowed, one may stand there twice; with a NULL
+ * among them -ENOMEM at once. Cancelled: cancels all and waits for all. Otherwise as weft_gather_n. */
 WEFT_API WEFT_NODISCARD int weft_gather_futures(weft_future_t *const futures[], size_t n, int statuses[],
                                                 unsigned flags);
 WEFT_ASYNC_TWIN_4(weft_gather_futures, weft_future_t *const *, size_t, int *, unsigned);

@@ -23,7 +23,7 @@ compiles() { # what, command…
   fi
 }
 
-c_compilers=() cpp_compilers=()
+c_compilers=() cpp_compilers=() seen=
 for pair in "${CC:-cc} ${CXX:-c++}" "gcc g++" "clang clang++"; do
   read -r c cpp <<<"$pair"
   # cc is usually one of the other two
@@ -31,7 +31,8 @@ for pair in "${CC:-cc} ${CXX:-c++}" "gcc g++" "clang clang++"; do
     declare -n list=${kind}_compilers compiler=$kind
     command -v "$compiler" >/dev/null || continue
     path=$(readlink -f "$(command -v "$compiler")")
-    [[ " ${list[*]:-} " == *" $path "* ]] || list+=("$path")
+    [[ "$seen " == *" $kind:$path "* ]] || list+=("$compiler")
+    seen+=" $kind:$path"
   done
 done
 [ ${#c_compilers[@]} -gt 0 ] && [ ${#cpp_compilers[@]} -gt 0 ] || fail "no compiler"
