@@ -1,8 +1,8 @@
 # The tests: every program found by glob is a ctest test of its own, with a time limit and its folder as label.
 #   tests/unit/<floor>/test_<stem>.c   unit.<floor>.<stem>, labels unit and unit.<floor>   (cmocka, sees the internals)
 #   tests/{stress,regress,demo,gdb,model,fuzz}/*.c   <suite>.<stem>
-#   tests/misuse/abort_*.c, nocompile_*.c   must end by SIGABRT, must not compile: tests/misuse/run.py
-#   any *.sh or *.py directly in tests/<suite>/ that is executable   <suite>.<stem>
+#   tests/misuse/abort_*.c   must end by SIGABRT and say why (tests/misuse/run.py): misuse.abort_<stem>
+#   tests/<suite>/{test,check}_*.{sh,py}   <suite>.<stem>
 # A file may say in its first lines how it wants to be run: "ctest: timeout=120 serial" (seconds on a quiet machine; alone).
 # Each test finds in its environment WEFT_SOURCE_DIR, WEFT_BUILD_DIR, WEFT_DEMO, WEFT_TEST_LAUNCHER; WEFT_TEST_SCALE is
 # passed through (a factor on sizes, 1 when absent).
@@ -70,15 +70,10 @@ foreach(suite ${weft_suites})
   file(GLOB programs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${suite}/*.c)
   foreach(source ${programs})
     get_filename_component(stem ${source} NAME_WE)
-    if(suite STREQUAL "misuse" AND NOT stem MATCHES "^test_")
-      if(stem MATCHES "^abort_")
-        weft_test_program(misuse_${stem} ${source})
-        add_test(NAME misuse.${stem} COMMAND ${WEFT_PYTHON} ${PROJECT_SOURCE_DIR}/tests/misuse/run.py ${source}
-          $<TARGET_FILE:misuse_${stem}>)
-      else()
-        add_test(NAME misuse.${stem} COMMAND ${WEFT_PYTHON} ${PROJECT_SOURCE_DIR}/tests/misuse/run.py ${source}
-          ${CMAKE_C_COMPILER} ${PROJECT_SOURCE_DIR}/include)
-      endif()
+    if(suite STREQUAL "misuse" AND stem MATCHES "^abort_")
+      weft_test_program(misuse_${stem} ${source})
+      add_test(NAME misuse.${stem} COMMAND ${WEFT_PYTHON} ${PROJECT_SOURCE_DIR}/tests/misuse/run.py ${source}
+        $<TARGET_FILE:misuse_${stem}>)
       weft_test_attributes(misuse.${stem} ${source} misuse)
     elseif(suite STREQUAL "gdb" OR suite STREQUAL "consumer" OR suite STREQUAL "headers")
       # debugged or compiled by the suite's scripts
@@ -101,12 +96,4 @@ foreach(suite ${weft_suites})
 endforeach()
 
 # asyncio's behaviour, case by case
-if(EXISTS ${PROJECT_SOURCE_DIR}/tests/asyncio/CMakeLists.txt)
-  add_subdirectory(${PROJECT_SOURCE_DIR}/tests/asyncio)
-else()
-  file(GLOB programs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/asyncio/test_*.c)
-  foreach(source ${programs})
-    string(REGEX REPLACE ".*/test_([^/]+)\\.c$" "\\1" stem ${source})
-    weft_test(asyncio.${stem} ${source} asyncio)
-  endforeach()
-endif()
+add_subdirectory(${PROJECT_SOURCE_DIR}/tests/asyncio)
