@@ -39,7 +39,7 @@ void case_register(case_entry_t *entry);
   CASE_ENTRY_(number, name, order, clock, NULL, c##number##_raw)                                                       \
   static void c##number##_raw(void)
 #define CASE_ENTRY_(number, name, order, clock, main_call, raw)                                                        \
-  __attribute__((constructor)) static void c##number##_register(void) {                                                \
+  __attribute__((constructor)) static void case##number##_register(void) {                                             \
     static case_entry_t entry_ = {#number, #name, order, clock, main_call, raw, NULL};                                 \
     case_register(&entry_);                                                                                            \
   }
@@ -65,6 +65,13 @@ WEFT_ASYNC(S_text, double, const char *, const char **);
     print_outcome(outcome_, (label), outcome_ >= 0 ? (value) : NULL);                                                  \
   } while (0)
 void print_outcome(int status, const char *label, const char *value); /* label may be NULL */
+
+/* Leaves the function with the error, as an exception would. */
+#define TRY(call)                                                                                                      \
+  do {                                                                                                                 \
+    int try_ = (call);                                                                                                 \
+    if (try_ < 0) return try_;                                                                                         \
+  } while (0)
 
 /* ---- texts ---------------------------------------------------------------------------------------------------------- */
 const char *text(const char *format, ...) WEFT_PRINTF(1, 2);

@@ -1,0 +1,121 @@
+/* test_pep492.c: coroutine functions, awaiting them in place, and what stands for `async with`. */
+#include "transcript.h"
+
+static WEFT_ASYNC(c040_b);
+static int c040_b(void) {
+  P("B");
+  return 0;
+}
+static int c040_inner(weft_task_t *task) {
+  P("inner");
+  P("same task %s", repr_bool(weft_current_task() == task));
+  return 0;
+}
+CASE(040, coro_await_is_inline, SINGLE, VIRTUAL) {
+  weft_task_t *b = weft_create_task(c040_b_async());
+  TRY(c040_inner(weft_current_task()));
+  P("after inner");
+  TRY(weft_sleep(0));
+  P("after yield");
+  weft_detach(b);
+  return 0;
+}
+
+/* A call is a value: what was awaited once may run again, here as a task; a task may be awaited any number of times. */
+static WEFT_ASYNC(c041_coro);
+static int c041_coro(void) {
+  P("ran");
+  return 1;
+}
+CASE(041, coro_await_twice, CAUSAL, VIRTUAL) {
+  weft_call_t c = c041_coro_async();
+  P("%d", weft_await_call(c));
+  weft_task_t *t = weft_create_task(c);
+  P("%d", weft_await(t));
+  P("%d", weft_await(t));
+  weft_detach(t);
+  return 0;
+}
+
+/* Closing a suspended coroutine is cancelling its task: WEFT_CANCELLED stands for GeneratorExit. */
+static WEFT_ASYNC(c043_c);
+static int c043_c(void) {
+  weft_future_t *never = weft_future_open(0);
+  P("suspended");
+  int rc = weft_await_future(never, NULL);
+  if (rc == WEFT_CANCELLED) P("GeneratorExit");
+  P("finally");
+  weft_future_unref(never);
+  return rc;
+}
+CASE(043, coro_close_runs_finally, CAUSAL, VIRTUAL) {
+  weft_task_t *k = weft_create_task(c043_c_async());
+  TRY(S(10));
+  weft_task_cancel(k, NULL);
+  if (weft_await(k) != WEFT_CANCELLED) P("not cancelled");
+  if (weft_task_cancel(k, NULL)) P("cancelled again");
+  P("closed");
+  weft_detach(k);
+  return 0;
+}
+
+/* A manager with an asynchronous exit that tells what it saw; by its mode it swallows the error or raises another. */
+enum c058_mode { C058_PLAIN, C058_SUPPRESS, C058_RAISE, C058_ENTER };
+struct c058_manager {
+  enum c058_mode mode;
+  const char *seen; /* the error that exit was given */
+};
+static int c058_enter(struct c058_manager *manager) {
+  return manager->mode == C058_ENTER ? weft_fail(OS_ERROR, "enter failed") : 0;
+}
+static int c058_exit(struct c058_manager *manager, int body) {
+  if (body < 0) manager->seen = E(weft_error());
+  TRY(S(10));
+  T("exit %s", kind(body));
+  if (manager->mode == C058_SUPPRESS) return 0;
+  if (manager->mode == C058_RAISE) return weft_fail(KEY_ERROR, "'k'");
+  return body;
+}
+static int c058_use(struct c058_manager *manager, bool fail) {
+  TRY(c058_enter(manager));
+  int rc = fail ? weft_fail(WEFT_VALUE, "v") : 0;
+  TRY(c058_exit(manager, rc));
+  T("after block");
+  return 0;
+}
+CASE(058, acm_exit_on_error, CAUSAL, VIRTUAL) {
+  struct c058_manager plain = {C058_PLAIN, NONE}, suppress = {C058_SUPPRESS, NONE}, raise = {C058_RAISE, NONE};
+  struct c058_manager enter = {C058_ENTER, NONE};
+  outcome(c058_use(&plain, false), "no error", NONE);
+  outcome(c058_use(&plain, true), "plain", NONE);
+  outcome(c058_use(&suppress, true), "suppress", NONE);
+  int rc = c058_use(&raise, true);
+  if (rc == KEY_ERROR) T("%s context %s", E(weft_error()), weft_error()->context == WEFT_VALUE ? raise.seen : NONE);
+  outcome(c058_use(&enter, true), "enter", NONE);
+  return 0;
+}
+
+static int c059_exit(int body) {
+  T("exit %s", kind(body));
+  int rc = S(20);
+  T(rc == 0 ? "exit done" : "exit interrupted");
+  return rc < 0 ? rc : body;
+}
+static WEFT_ASYNC(c059_body);
+static int c059_body(void) {
+  int rc = S(100);
+  return c059_exit(rc);
+}
+CASE(059, acm_exit_on_cancel, CAUSAL, VIRTUAL) {
+  weft_task_t *t = weft_create_task(c059_body_async());
+  TRY(S(10));
+  weft_task_cancel(t, NULL);
+  outcome(weft_join(t), "once", NONE);
+  t = weft_create_task(c059_body_async());
+  TRY(S(10));
+  weft_task_cancel(t, NULL);
+  TRY(S(10));
+  weft_task_cancel(t, NULL);
+  outcome(weft_join(t), "twice", NONE);
+  return 0;
+}

@@ -1,0 +1,56 @@
+/* test_runners.c: asyncio.run: what it does with tasks left over, and with errors that end a run. */
+#include "transcript.h"
+
+static weft_task_t *c095_keep[2];
+static WEFT_ASYNC(c095_t1);
+static int c095_t1(void) {
+  weft_future_t *never = weft_future_open(0);
+  int rc = weft_await_future(never, NULL);
+  weft_future_unref(never);
+  if (rc != WEFT_CANCELLED) return rc;
+  TRY(S(10));
+  T("t1 cancelled");
+  return rc;
+}
+static WEFT_ASYNC(c095_t2);
+static int c095_t2(void) {
+  int rc = S(1000);
+  if (rc == WEFT_CANCELLED) T("t2 swallowed");
+  TRY(S(20));
+  T("t2 end");
+  return 0;
+}
+static WEFT_ASYNC(c095_main);
+static int c095_main(void) {
+  c095_keep[0] = weft_create_task(c095_t1_async());
+  c095_keep[1] = weft_create_task(c095_t2_async());
+  TRY(S(10));
+  T("main done");
+  return 5;
+}
+RAW_CASE(095, cancel_blocked_forever_then_main_ends, CAUSAL, VIRTUAL) {
+  P("%d", run(c095_main_async()));
+  P("%s %s", repr_bool(weft_task_cancelled(c095_keep[0])), repr_bool(weft_task_cancelled(c095_keep[1])));
+  weft_detach(c095_keep[0]);
+  weft_detach(c095_keep[1]);
+}
+
+static WEFT_ASYNC(c098_bad);
+static int c098_bad(void) {
+  TRY(S(10));
+  return weft_fail(WEFT_EXIT, "3");
+}
+static WEFT_ASYNC(c098_main);
+static int c098_main(void) {
+  weft_task_t *t = weft_create_task(c098_bad_async());
+  int rc = S(50);
+  if (rc == 0) P("not reached");
+  if (rc == WEFT_CANCELLED) P("main cancelled by the runner's clean-up");
+  weft_task_error(t);
+  weft_detach(t);
+  return rc;
+}
+RAW_CASE(098, task_base_exception, CAUSAL, VIRTUAL) {
+  int rc = run(c098_main_async());
+  if (rc == WEFT_EXIT) P("SystemExit %s", weft_error()->message);
+}
