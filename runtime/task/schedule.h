@@ -2,9 +2,10 @@
 #ifndef WEFT_TASK_SCHEDULE_H
 #define WEFT_TASK_SCHEDULE_H
 
-#include <weft/types.h>
+#include <weft/events.h>
 
 #include "base/base.h"
+#include "base/error.h"
 #include "base/list.h"
 
 /* Something that can be ready: a task (run is NULL; the item is weft_task.item) or a piece of internal work, which is
@@ -39,6 +40,13 @@ void weft__park(void (*after)(void *argument), void *argument);
  * is already WAITING on it) and answers true. */
 bool weft__run_in_place(weft_task_t *parent, weft_task_t *child);
 
+/* Starts a NEW task inside the caller, up to its first suspension (asyncio's eager start). */
+void weft__run_eagerly(weft_task_t *task);
+
+/* True once the loop is closed. */
+bool weft__loop_refuses_tasks(const weft_loop_t *loop);
+weft_task_factory_fn weft__loop_task_factory(const weft_loop_t *loop);
+
 /* True if sleeping tasks and other timers take asyncio's extra hop through the ready queue (one worker, serial). */
 bool weft__loop_counts_hops(const weft_loop_t *loop);
 
@@ -50,12 +58,17 @@ weft_strand_t *weft__inherited_strand(weft_loop_t *loop);
 weft_strand_t *weft__callback_strand(weft_loop_t *loop);
 void weft__strand_ref(weft_strand_t *strand);
 void weft__strand_unref(weft_strand_t *strand);
+/* True if items of this strand wait in the strand itself (several workers), not in the worker's queue. */
+bool weft__strand_moves(const weft_strand_t *strand);
 /* Takes a queued item out of its strand and puts it at the tail. */
 void weft__strand_requeue(weft_strand_t *strand, weft__item_t *item);
 
 /* Registry of unfinished tasks (all_tasks). */
 void weft__registry_add(weft_loop_t *loop, weft_task_t *task);
 void weft__registry_remove(weft_loop_t *loop, weft_task_t *task);
+
+/* A task ended by WEFT_EXIT or WEFT_INTERRUPT: the run ends with that. record is borrowed. */
+void weft__base_error(weft_loop_t *loop, weft__record_t *record);
 
 /* Tells the loop's exception handler. record may be NULL. */
 void weft__report(weft_loop_t *loop, const char *message, const weft_error_t *error, weft_future_t *future,

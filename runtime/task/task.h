@@ -9,6 +9,8 @@
 #include "fiber/fiber.h"
 #include "task/future.h"
 
+enum { WEFT__TASK_STACK_MIN = 8 * 1024 };
+
 struct weft_task {
   weft_future_t future; /* first: a task is a future */
   weft__item_t item;
@@ -41,11 +43,22 @@ static inline weft_task_t *weft__task_of_item(weft__item_t *item) { return weft_
 
 /* A new task with two references: the caller's and the runtime's. Not queued, not registered. NULL without memory. */
 weft_task_t *weft__task_new(weft_loop_t *loop, const weft_call_t *call, const weft_task_options_t *options);
+/* create_task on a loop, whatever its task factory says. */
+weft_task_t *weft__create_task_plain(weft_loop_t *loop, weft_call_t call, const weft_task_options_t *options);
 /* Runs a NEW task from start to finish on the caller's stack. Called by the scheduler on a fiber. */
 void weft__task_run(weft_task_t *task);
+/* Ends a NEW task, the current one, that cannot be started. */
+void weft__task_fail_start(weft_task_t *task, int code);
 /* Ends a NEW task that will never run (loop closed): outcome cancelled, without queueing anything twice. */
 void weft__task_abandon(weft_task_t *task);
-bool weft__task_cancel(weft_task_t *task, weft__record_t *reason);
-/* Sets MUST_CANCEL or ends a plain wait; the task's own part of cancel(). See cancel.c. */
+/* The last reference is gone: called by futures.c, which has dropped what futures hold. */
+void weft__task_free(weft_task_t *task);
+/* cancel(): see cancel.c. reason is borrowed, NULL: no message. count: it is a new request. */
+bool weft__task_request_cancel(weft_task_t *task, weft__record_t *reason, bool count);
+static inline bool weft__task_cancel(weft_task_t *task, weft__record_t *reason) {
+  return weft__task_request_cancel(task, reason, true);
+}
+/* A wait ended by a cancellation: makes its reason the current record; answers WEFT_CANCELLED. By the task itself. */
+int weft__task_deliver_cancel(weft_task_t *task);
 
 #endif

@@ -13,6 +13,7 @@
  *
  * Phases of a task:
  *
+ *   NEW --start--> RUNNING --yield (L)--> READY
  *   NEW --start--> RUNNING --park (L)--> WAITING --wake (L)--> READY --resume--> RUNNING --finish (L)--> (outcome set)
  *                                          |  \--hop--> HOP --hop's end--> READY
  *                                          \--cancel (L), sets CANCELLED--> READY
@@ -112,6 +113,20 @@ static inline uint64_t weft__word_park(weft__word_t *word, bool consume) {
       next = weft__word_with_phase(value & ~WEFT__W_MUST_CANCEL, WEFT__READY) | WEFT__W_CANCELLED;
     if (atom_cas_weak(word, &value, next, acq_rel, relaxed)) return value;
   }
+}
+
+/* yield (L): RUNNING -> READY; the caller queues it. */
+static inline void weft__word_yield(weft__word_t *word) {
+  uint64_t value = weft__word_unlocked(word);
+  while (!atom_cas_weak(word, &value, weft__word_with_phase(value, WEFT__READY), acq_rel, relaxed))
+    value = weft__word_unlocked(word);
+}
+
+/* A wait that did not come about: WAITING -> RUNNING; a cancellation asked for meanwhile stays pending. */
+static inline void weft__word_stop_waiting(weft__word_t *word) {
+  uint64_t value = weft__word_unlocked(word);
+  while (!atom_cas_weak(word, &value, weft__word_with_phase(value, WEFT__RUNNING), acq_rel, relaxed))
+    value = weft__word_unlocked(word);
 }
 
 /* wake (L): WAITING -> `to` (READY or HOP). False if somebody else won. */

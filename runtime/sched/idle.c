@@ -1,0 +1,248 @@
+/* idle.c: searching, sleeping, waking, and the lookout. Several workers, but for weft__sleep_alone.
+ *
+ * idle: one bit per worker. A worker sets its bit before it sleeps; whoever clears it (the worker itself, or a waker that
+ * claims it) takes one from idle_count, so idle_count == worker_count means that nobody runs and nobody was claimed.
+ * searching: at most one worker spins for work; a waker sets it on behalf of the sleeper that it claims.
+ *
+ * No wake-up is lost. A pusher: queue the entry; full fence; read searching and idle. A sleeper: searching := 0; set its
+ * bit (read-modify-write); full fence; look at every ring and the injection queue once more; sleep. In the single order of
+ * the two fences one is first: either the sleeper sees the entry, or the pusher sees the bit (or a later searcher, who
+ * goes through the same steps). The ring of the doorbell is remembered if it comes before the sleep (loop/reactor.h).
+ * A searcher that finds work clears `searching` and wakes another one if there is more.
+ *
+ * Lookout: while any worker runs, one sleeper (loop->lookout) sleeps LOOKOUT_NS at most. When it wakes it compares every
+ * running worker's ticks with its last sample; from one that stood still it takes over the lone newest entry, half of the
+ * ring, its descriptors' events and its due timers. So no task holds another hostage for longer than about two periods.
+ * When nobody has run for DOZE_ROUNDS periods it dozes: sleeps without limit; the first worker to stop being idle wakes
+ * it. A lookout that leaves for work hands the role to another sleeper. */
+#include "base/clock.h"
+#include "sched/loop.h"
+
+enum { LOOKOUT_NS = 300 * 1000, DOZE_ROUNDS = 10, SEARCH_NS = 15 * 1000 };
+
+static bool bit_clear(weft_loop_t *loop, unsigned index) {
+  uint64_t bit = UINT64_C(1) << (index % 64);
+  if (!(atom_and(&loop->idle[index / 64], ~bit, seq_cst) & bit)) return false;
+  atom_sub(&loop->idle_count, 1, seq_cst);
+  return true;
+}
+
+static void bit_set(weft_loop_t *loop, unsigned index) {
+  atom_or(&loop->idle[index / 64], UINT64_C(1) << (index % 64), seq_cst);
+  atom_add(&loop->idle_count, 1, seq_cst);
+}
+
+static bool bit_is_set(const weft_loop_t *loop, unsigned index) {
+  return (atom_load(&loop->idle[index / 64], relaxed) >> (index % 64)) & 1;
+}
+
+/* Some idle worker, the lookout last; worker_count if there is none. */
+static unsigned find_idle(const weft_loop_t *loop) {
+  unsigned lookout = atom_load(&loop->lookout, relaxed), found = loop->worker_count;
+  for (unsigned word = 0; word * 64 < loop->worker_count; word++) {
+    uint64_t bits = atom_load(&loop->idle[word], relaxed);
+    while (bits != 0) {
+      unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
+      if (index + 1 != lookout) return index;
+      found = index;
+      bits &= bits - 1;
+    }
+  }
+  return found;
+}
+
+void weft__wake_one(weft_loop_t *loop) {
+  atom_fence_seq_cst(); /* partner: the fence in weft__idle */
+  if (atom_load(&loop->idle_count, relaxed) == 0 || atom_load(&loop->searching, relaxed) != 0) return;
+  unsigned none = 0;
+  if (!atom_cas(&loop->searching, &none, 1, seq_cst, relaxed)) return;
+  for (;;) {
+    unsigned index = find_idle(loop);
+    if (index == loop->worker_count) break;
+    if (bit_clear(loop, index)) { /* claimed: it wakes as the searcher */
+      weft__reactor_ring(loop->workers[index].reactor);
+      return;
+    }
+  }
+  atom_store(&loop->searching, 0, seq_cst);
+}
+
+void weft__wake_all(weft_loop_t *loop) {
+  for (unsigned i = 0; i < loop->worker_count; i++) weft__reactor_ring(loop->workers[i].reactor);
+}
+
+/* ---- searching --------------------------------------------------------------------------------------------------------- */
+
+static void stop_searching(weft__worker_t *worker) {
+  worker->searching = false;
+  atom_store(&worker->loop->searching, 0, seq_cst);
+}
+
+static bool find_work(weft__worker_t *worker) {
+  return weft__take_injected(worker) > 0 || weft__steal_any(worker) || weft__ready_count(worker) > 0;
+}
+
+static bool search(weft__worker_t *worker) {
+  weft_loop_t *loop = worker->loop;
+  if (!worker->searching) {
+    unsigned none = 0;
+    if (!atom_cas(&loop->searching, &none, 1, seq_cst, relaxed)) return false;
+    worker->searching = true;
+  }
+  int64_t end = weft__clock_now() + SEARCH_NS;
+  bool found;
+  do {
+    found = find_work(worker);
+    for (unsigned i = 0; i < 32 && !found; i++) atom_pause();
+  } while (!found && !atom_load(&loop->stopping, relaxed) && weft__clock_now() < end);
+  stop_searching(worker);
+  if (found && weft__work_anywhere(loop)) weft__wake_one(loop);
+  return found;
+}
+
+void weft__found_work(weft__worker_t *worker) {
+  stop_searching(worker);
+  if (weft__work_anywhere(worker->loop)) weft__wake_one(worker->loop);
+}
+
+/* ---- the lookout ------------------------------------------------------------------------------------------------------- */
+
+static bool take_over(weft__worker_t *worker, weft__worker_t *stalled) {
+  bool found = weft__steal(worker, stalled);
+  if (weft__reactor_interest(stalled->reactor) > 0) weft__reactor_poll_other(stalled->reactor);
+  if (!worker->loop->config.virtual_time && worker->loop->main_strand == NULL &&
+      weft__timers_next(&stalled->timers) != INT64_MAX)
+    weft__timers_expire(&stalled->timers, weft__loop_now(worker->loop));
+  return found || weft__ready_count(worker) > 0;
+}
+
+/* True if somebody runs. */
+static bool look_round(weft__worker_t *worker, bool *found) {
+  weft_loop_t *loop = worker->loop;
+  bool running = false;
+  for (unsigned i = 0; i < loop->worker_count && !*found; i++) {
+    weft__worker_t *other = &loop->workers[i];
+    uint64_t ticks = atom_load(&other->stats.ticks, relaxed);
+    bool moved = ticks != worker->sampled[i];
+    worker->sampled[i] = ticks;
+    if (other == worker || bit_is_set(loop, i)) continue;
+    running = true;
+    if (!moved) *found = take_over(worker, other);
+  }
+  return running;
+}
+
+static void hand_on_lookout(weft__worker_t *worker) {
+  weft_loop_t *loop = worker->loop;
+  unsigned mine = worker->index + 1;
+  if (!atom_cas(&loop->lookout, &mine, 0, seq_cst, relaxed)) return;
+  atom_store(&loop->lookout_dozes, false, seq_cst);
+  unsigned next = find_idle(loop);
+  if (next < loop->worker_count) weft__reactor_ring(loop->workers[next].reactor);
+}
+
+static void wake_dozing_lookout(weft_loop_t *loop) {
+  bool dozes = true;
+  if (!atom_load(&loop->lookout_dozes, relaxed) ||
+      !atom_cas(&loop->lookout_dozes, &dozes, false, seq_cst, relaxed))
+    return;
+  unsigned lookout = atom_load(&loop->lookout, relaxed);
+  if (lookout != 0) weft__reactor_ring(loop->workers[lookout - 1].reactor);
+}
+
+/* ---- virtual time ------------------------------------------------------------------------------------------------------ */
+
+/* Moves the clock to the next timer if nothing can run and nobody outside is awaited. True: something may be ready now. */
+static bool jump(weft__worker_t *worker) {
+  weft_loop_t *loop = worker->loop;
+  if (!weft__spin_trylock(&loop->jump_lock)) return false;
+  bool jumped = false;
+  int64_t next = weft__timers_next(weft__timers_of(loop));
+  if (atom_load(&loop->idle_count, seq_cst) == loop->worker_count && !weft__work_anywhere(loop) &&
+      atom_load(&loop->external, acquire) == 0 && next != INT64_MAX) {
+    if (next > atom_load(&loop->virtual_now, relaxed)) atom_store(&loop->virtual_now, next, relaxed);
+    weft__run_timers(worker);
+    jumped = true;
+  }
+  weft__spin_unlock(&loop->jump_lock);
+  return jumped;
+}
+
+/* ---- sleeping ---------------------------------------------------------------------------------------------------------- */
+
+static int64_t shorter(int64_t a, int64_t b) { return a < 0 ? b : b < 0 ? a : a < b ? a : b; }
+
+static int64_t until_timer(weft__worker_t *worker) {
+  weft_loop_t *loop = worker->loop;
+  weft__timers_t *timers = weft__timers_of(loop);
+  if (loop->config.virtual_time || (timers != &worker->timers && worker->index != 0)) return -1;
+  int64_t next = weft__timers_next(timers);
+  if (next == INT64_MAX) return -1;
+  int64_t left = next - weft__loop_now(loop);
+  return left > 0 ? left : 0;
+}
+
+static bool must_wake(weft__worker_t *worker) {
+  return atom_load(&worker->loop->stopping, acquire) || weft__work_anywhere(worker->loop) ||
+         weft__ready_count(worker) > 0 || until_timer(worker) == 0;
+}
+
+static void sleep_shared(weft__worker_t *worker) {
+  weft_loop_t *loop = worker->loop;
+  unsigned quiet = 0;
+  bool found = false;
+  while (bit_is_set(loop, worker->index) && !found && !must_wake(worker)) {
+    if (loop->config.virtual_time && atom_load(&loop->idle_count, seq_cst) == loop->worker_count) {
+      weft__reactor_poll(worker->reactor, 0);
+      if (weft__ready_count(worker) > 0 || jump(worker)) return;
+    }
+    unsigned nobody = 0;
+    bool lookout = atom_load(&loop->lookout, relaxed) == worker->index + 1 ||
+                   atom_cas(&loop->lookout, &nobody, worker->index + 1, seq_cst, relaxed);
+    int64_t limit = until_timer(worker);
+    if (lookout && quiet < DOZE_ROUNDS) {
+      limit = shorter(limit, LOOKOUT_NS);
+    } else if (lookout) {
+      atom_store(&loop->lookout_dozes, true, seq_cst);
+      if (atom_load(&loop->idle_count, seq_cst) != loop->worker_count) { /* partner: leave_idle's look at lookout_dozes */
+        atom_store(&loop->lookout_dozes, false, seq_cst);
+        quiet = 0;
+        continue;
+      }
+    }
+    weft__reactor_poll(worker->reactor, limit);
+    if (lookout) {
+      if (quiet >= DOZE_ROUNDS && !atom_load(&loop->lookout_dozes, seq_cst)) quiet = 0; /* woken from the doze */
+      quiet = look_round(worker, &found) ? 0 : quiet + 1;
+    }
+  }
+}
+
+void weft__idle(weft__worker_t *worker) {
+  weft_loop_t *loop = worker->loop;
+  if (search(worker) || must_wake(worker)) return;
+  atom_store(&worker->stats.parks, atom_load(&worker->stats.parks, relaxed) + 1, relaxed);
+  bit_set(loop, worker->index);
+  atom_fence_seq_cst(); /* partner: the fence in weft__wake_one */
+  sleep_shared(worker);
+  if (!bit_clear(loop, worker->index)) worker->searching = true; /* a waker claimed us, and set `searching` for us */
+  hand_on_lookout(worker);
+  wake_dozing_lookout(loop);
+}
+
+void weft__sleep_alone(weft__worker_t *worker) {
+  weft_loop_t *loop = worker->loop;
+  int64_t next = weft__timers_next(&worker->timers);
+  if (!loop->config.virtual_time) {
+    int64_t left = next == INT64_MAX ? -1 : next - weft__clock_now();
+    weft__reactor_poll(worker->reactor, next != INT64_MAX && left < 0 ? 0 : left);
+    return;
+  }
+  if (weft__reactor_poll(worker->reactor, 0) > 0 || weft__ready_count(worker) > 0 ||
+      atom_load(&loop->inject_count, relaxed) > 0)
+    return;
+  if (next == INT64_MAX || atom_load(&loop->external, acquire) > 0)
+    weft__reactor_poll(worker->reactor, -1);
+  else if (next > atom_load(&loop->virtual_now, relaxed))
+    atom_store(&loop->virtual_now, next, relaxed);
+}

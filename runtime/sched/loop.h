@@ -1,0 +1,184 @@
+/* loop.h: the insides of a loop (weft_loop_t): its workers, queues, clock and settings. For this floor and those above.
+ *
+ * Who writes what: a worker's fields are its own thread's unless said otherwise; a loop's settings are written before it
+ * runs or by its callbacks; everything shared is atomic or names its lock. */
+#ifndef WEFT_SCHED_LOOP_H
+#define WEFT_SCHED_LOOP_H
+
+#include <weft/events.h>
+#include <weft/runners.h>
+
+#include "base/spin.h"
+#include "base/threads.h"
+#include "fiber/fiber.h"
+#include "fiber/overflow.h"
+#include "lockfree/ring.h"
+#include "loop/reactor.h"
+#include "loop/timers.h"
+#include "sched/clock.h"
+#include "task/schedule.h"
+#include "task/task.h"
+
+enum {
+  WEFT__WORKERS_MAX = 256,
+  WEFT__STACK_DEFAULT = 64 * 1024,
+  WEFT__MASK_WORDS = WEFT__WORKERS_MAX / 64,
+  WEFT__SHARDS = 16,
+};
+
+/* An entry of a ready queue: an item's address; the low bit marks a sleep's expiry that has a hop to go. */
+typedef uintptr_t weft__entry_t;
+#define WEFT__ENTRY_HOP ((weft__entry_t)1)
+
+typedef struct weft__worker weft__worker_t;
+
+typedef struct weft__worker_stats {
+  _Atomic(uint64_t) ticks;  /* items run: also what the lookout watches */
+  _Atomic(uint64_t) steals; /* items taken from others */
+  _Atomic(uint64_t) parks;
+  _Atomic(uint64_t) polls;
+} weft__worker_stats_t;
+
+struct weft__worker {
+  weft__ring_t ring;                /* ready, oldest first; others steal from it */
+  _Atomic(weft__entry_t) newest;    /* the queue's last entry, if it was pushed alone: see ready.c */
+  weft_loop_t *loop;
+  unsigned index;
+  size_t pass_left;                 /* entries of the running pass */
+  weft_task_t *current;             /* the task that runs */
+  weft__fiber_t *fiber;             /* the fiber that runs */
+  weft__fiber_t base;               /* the thread's own stack: polls and parks */
+  weft__fiber_t *idle_fibers;       /* resting in the worker loop, linked by next */
+  unsigned idle_fiber_count;
+  weft__stack_cache_t stacks;
+  weft__entry_t assigned;           /* what the fiber that is switched to shall run */
+  void (*after)(void *argument);    /* run by whoever is switched to, first thing */
+  void *after_argument;
+  weft_strand_t *strand;            /* whose member runs here */
+  weft_strand_t *leaving;           /* to be released after `after` */
+  weft__fiber_t *eager_return;      /* the creator of the task that starts eagerly here */
+  int64_t boundary_time;            /* one worker: when descriptors last had their turn */
+  uint64_t polled_at;               /* several: ticks at the last poll */
+  unsigned in_place;                /* depth of runs in place since the last boundary */
+  weft__reactor_t *reactor;
+  weft__timers_t timers;
+  uint64_t task_numbers, task_numbers_end;
+  uint64_t random;
+  bool searching;
+  weft__thread_t thread;
+  weft__overflow_thread_t overflow;
+  uint64_t sampled[WEFT__WORKERS_MAX]; /* as lookout: everybody's ticks at the last look */
+  WEFT__CACHE_ALIGNED weft__worker_stats_t stats;
+};
+
+typedef struct weft__shard {
+  WEFT__CACHE_ALIGNED weft__spin_t lock;
+  weft__list_t tasks;
+} weft__shard_t;
+
+enum weft__loop_state { WEFT__LOOP_STOPPED, WEFT__LOOP_RUNNING, WEFT__LOOP_CLOSED };
+
+struct weft__handles;
+struct weft__pool;
+
+struct weft_loop {
+  weft_config_t config;
+  unsigned worker_count;
+  weft__worker_t *workers;
+  bool alone;                        /* one worker: asyncio's order, no stealing */
+
+  WEFT__CACHE_ALIGNED weft__spin_t inject_lock;
+  weft__list_t injected;             /* items from foreign threads; under inject_lock */
+  _Atomic(size_t) inject_count;
+
+  WEFT__CACHE_ALIGNED _Atomic(uint64_t) idle[WEFT__MASK_WORDS]; /* see idle.c */
+  _Atomic(unsigned) idle_count;
+  _Atomic(unsigned) searching;
+  _Atomic(unsigned) lookout;         /* worker index + 1, or 0 */
+  _Atomic(bool) lookout_dozes;
+
+  _Atomic(int) state;                /* enum weft__loop_state */
+  _Atomic(bool) stopping;
+  _Atomic(int64_t) virtual_now;
+  _Atomic(long) external;            /* jobs on threads that will wake somebody: the virtual clock waits for them */
+  weft__spin_t jump_lock;
+
+  weft_strand_t *main_strand;        /* serial: everything runs in it */
+  weft_strand_t *callback_strand;    /* several workers: the loop's callbacks */
+
+  weft__shard_t shards[WEFT__SHARDS];
+  _Atomic(uint64_t) task_numbers;
+
+  weft__spin_t base_error_lock;
+  weft__record_t *base_error;        /* what ends the run: SystemExit, KeyboardInterrupt */
+
+  weft_exception_handler_fn exception_handler;
+  void *exception_handler_data;
+  weft_log_fn logger;
+  void *logger_data;
+  _Atomic(weft_task_factory_fn) task_factory;
+  int64_t slow_callback_ns;
+  struct weft__handles *handles;     /* call_soon and kin: run/handles.c */
+  struct weft__pool *pool;           /* the default thread pool, made when first used: exec/ */
+  weft__spin_t pool_lock;
+  void *generators;                  /* open generators: sync/generators.c */
+  weft__spin_t generators_lock;
+};
+
+/* The worker that this thread is, or NULL. Never inlined: the address of a thread-local must not be kept across a switch
+ * of stacks, after which the code may be on another thread (rule 18). */
+weft__worker_t *weft__worker(void);
+void weft__worker_set(weft__worker_t *worker);
+
+/* ---- ready.c ---- */
+void weft__push(weft__worker_t *worker, weft__entry_t entry, bool fresh);
+weft__entry_t weft__take(weft__worker_t *worker);
+size_t weft__ready_count(const weft__worker_t *worker);
+void weft__inject(weft_loop_t *loop, weft__item_t *item);
+size_t weft__take_injected(weft__worker_t *worker);
+bool weft__steal(weft__worker_t *thief, weft__worker_t *victim);
+bool weft__steal_any(weft__worker_t *thief);
+bool weft__work_anywhere(const weft_loop_t *loop);
+void weft__schedule_entry(weft_loop_t *loop, weft__item_t *item, bool hop, bool fresh);
+
+/* ---- idle.c ---- */
+/* Something was queued that an idle worker could run. */
+void weft__wake_one(weft_loop_t *loop);
+void weft__wake_all(weft_loop_t *loop);
+/* The searcher has something to run: lets others search. */
+void weft__found_work(weft__worker_t *worker);
+/* One worker with nothing ready: sleeps until the next timer, event or ring; virtual time jumps instead. */
+void weft__sleep_alone(weft__worker_t *worker);
+/* Searches, then sleeps until there may be something to do. Several workers. */
+void weft__idle(weft__worker_t *worker);
+
+/* ---- worker.c ---- */
+void weft__worker_run(weft__worker_t *worker); /* on the thread's own stack; returns when the loop stops */
+int weft__worker_open(weft__worker_t *worker, weft_loop_t *loop, unsigned index);
+void weft__worker_close(weft__worker_t *worker);
+void weft__worker_rest(weft__worker_t *worker); /* after a run: gives its cached fibers back */
+/* Expires this worker's due timers, if any. */
+void weft__run_timers(weft__worker_t *worker);
+
+/* ---- strand.c ---- */
+weft_strand_t *weft__strand_new(weft_loop_t *loop, bool serial);
+void weft__strand_push(weft_strand_t *strand, weft__item_t *item, bool hop);
+/* The step of the strand's member on this worker is over. */
+void weft__strand_release(weft_strand_t *strand);
+/* Serial: expires due timers as the strand's runner, unless a step of it runs. */
+void weft__strand_run_timers(weft_strand_t *strand);
+bool weft__strand_runs_item(const weft__item_t *item);
+weft__entry_t weft__strand_next(weft_strand_t *strand);
+/* Empties a strand whose item was taken from a queue of a loop that is being closed. */
+void weft__strand_drop(weft_strand_t *strand);
+
+/* ---- runtime.c ---- */
+int weft__loop_open(const weft_config_t *config, weft_loop_t **out);
+/* Runs the workers on this thread and others until weft__loop_stop. 0 or a negative error. */
+int weft__loop_run(weft_loop_t *loop);
+void weft__loop_stop(weft_loop_t *loop);
+/* Not running: releases everything but the loop's own memory, which then says that it is closed. */
+void weft__loop_empty(weft_loop_t *loop);
+void weft__loop_free(weft_loop_t *loop);
+
+#endif

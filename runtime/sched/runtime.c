@@ -1,0 +1,288 @@
+/* runtime.c: opening a loop, running its workers, closing it.
+ *
+ * A run: the calling thread becomes worker 0; the others get threads of their own for as long as the run lasts. Stop:
+ *   1. somebody sets `stopping` and rings every doorbell
+ *   2. each worker ends the pass it is in and returns from weft__worker_run; running tasks go on to their next suspension
+ *   3. worker 0 joins the threads; what is ready stays queued for the next run
+ * Close (not running): what is queued and unfinished is reported and released without being run; then timers' owners,
+ * fibers, reactors, memory. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/processors.h"
+#include "sched/loop.h"
+#include "sched/strand.h"
+
+/* ---- opening ----------------------------------------------------------------------------------------------------------- */
+
+static int count_workers(const weft_config_t *config, unsigned *out) {
+  *out = config->workers;
+  if (*out == 0) {
+    const char *text = getenv("WEFT_WORKERS");
+    char *end;
+    unsigned long n = text != NULL && *text != '\0' ? strtoul(text, &end, 10) : 0;
+    if (text != NULL && *text != '\0') {
+      if (*end != '\0' || n == 0 || n > WEFT__WORKERS_MAX || text[0] == '-')
+        return weft_fail(-EINVAL, "WEFT_WORKERS=%s: a number from 1 to %d was expected", text, WEFT__WORKERS_MAX);
+      *out = (unsigned)n;
+    } else {
+      *out = weft__processors();
+      if (*out > WEFT__WORKERS_MAX) *out = WEFT__WORKERS_MAX;
+    }
+  }
+  if (*out > WEFT__WORKERS_MAX)
+    return weft_fail(-EINVAL, "%u workers were asked for, the most is %d", *out, WEFT__WORKERS_MAX);
+  return 0;
+}
+
+static void close_workers(weft_loop_t *loop, unsigned opened) {
+  for (unsigned i = 0; i < opened; i++) weft__worker_close(&loop->workers[i]);
+  weft__free_aligned(loop->workers, WEFT__CACHE_LINE, loop->worker_count * sizeof *loop->workers);
+}
+
+static int open_workers(weft_loop_t *loop) {
+  size_t bytes = loop->worker_count * sizeof *loop->workers;
+  loop->workers = weft__alloc_aligned(WEFT__CACHE_LINE, bytes);
+  if (loop->workers == NULL) return -ENOMEM;
+  memset(loop->workers, 0, bytes);
+  for (unsigned i = 0; i < loop->worker_count; i++) {
+    int rc = weft__worker_open(&loop->workers[i], loop, i);
+    if (rc < 0) {
+      close_workers(loop, i);
+      return rc;
+    }
+  }
+  return 0;
+}
+
+static int open_strands(weft_loop_t *loop) {
+  if (loop->alone) return 0;
+  loop->callback_strand = weft__strand_new(loop, loop->config.serial);
+  if (loop->callback_strand == NULL) return -ENOMEM;
+  if (loop->config.serial) {
+    loop->main_strand = loop->callback_strand;
+    weft__strand_ref(loop->main_strand);
+  }
+  return 0;
+}
+
+static void close_strands(weft_loop_t *loop) {
+  if (loop->main_strand != NULL) weft__strand_unref(loop->main_strand);
+  if (loop->callback_strand != NULL) weft__strand_unref(loop->callback_strand);
+}
+
+int weft__loop_open(const weft_config_t *config, weft_loop_t **out) {
+  unsigned workers;
+  int rc = count_workers(config, &workers);
+  if (rc < 0) return rc;
+  if (config->stack_size != 0 && config->stack_size < WEFT__TASK_STACK_MIN)
+    return weft_fail(-EINVAL, "a stack size of %zu bytes is too small, the least is %d", config->stack_size,
+                     WEFT__TASK_STACK_MIN);
+  weft_loop_t *loop = weft__alloc_aligned(WEFT__CACHE_LINE, sizeof *loop);
+  if (loop == NULL) return weft_fail(-ENOMEM, "no memory for a loop");
+  memset(loop, 0, sizeof *loop);
+  loop->config = *config;
+  if (loop->config.stack_size == 0) loop->config.stack_size = WEFT__STACK_DEFAULT;
+  const char *debug = getenv("WEFT_DEBUG");
+  if (debug != NULL && debug[0] != '\0' && debug[0] != '0') loop->config.debug = true;
+  loop->worker_count = workers;
+  loop->alone = workers == 1;
+  loop->slow_callback_ns = WEFT__NS_PER_SECOND / 10;
+  weft__list_init(&loop->injected);
+  for (unsigned i = 0; i < WEFT__SHARDS; i++) weft__list_init(&loop->shards[i].tasks);
+  weft__stacks_retain();
+  rc = weft__overflow_install();
+  if (rc == 0) {
+    rc = open_workers(loop);
+    if (rc == 0) {
+      rc = open_strands(loop);
+      if (rc == 0) {
+        *out = loop;
+        return 0;
+      }
+      close_strands(loop);
+      close_workers(loop, workers);
+    }
+    weft__overflow_uninstall();
+  }
+  weft__stacks_release();
+  weft__free_aligned(loop, WEFT__CACHE_LINE, sizeof *loop);
+  return weft_fail(rc, "the loop could not be opened: %s", weft_strerror(rc));
+}
+
+/* ---- running ----------------------------------------------------------------------------------------------------------- */
+
+static void describe_overflow(const char **name, size_t *size) {
+  weft__worker_t *worker = weft__worker();
+  weft_task_t *task = worker != NULL ? worker->current : NULL;
+  *name = task != NULL ? weft_task_get_name(task) : NULL;
+  *size = worker != NULL && worker->fiber != NULL ? worker->fiber->size : 0;
+}
+
+static int enter_thread(weft__worker_t *worker) {
+  weft__worker_set(worker);
+  weft__fiber_adopt_thread(&worker->base);
+  weft__overflow_describe = describe_overflow;
+  return weft__overflow_enter_thread(&worker->overflow);
+}
+
+static void leave_thread(weft__worker_t *worker) {
+  weft__worker_rest(worker);
+  weft__overflow_leave_thread(&worker->overflow);
+  weft__fiber_leave_thread(&worker->base);
+  weft__worker_set(NULL);
+}
+
+static int worker_thread(void *argument) {
+  weft__worker_t *worker = argument;
+  if (enter_thread(worker) == 0) weft__worker_run(worker);
+  leave_thread(worker);
+  return 0;
+}
+
+void weft__loop_stop(weft_loop_t *loop) {
+  atom_store(&loop->stopping, true, release);
+  weft__wake_all(loop);
+}
+
+int weft__loop_run(weft_loop_t *loop) {
+  int stopped = WEFT__LOOP_STOPPED;
+  if (weft__worker() != NULL)
+    return weft_fail(WEFT_RUNTIME, weft__worker()->loop == loop
+                                       ? "This event loop is already running"
+                                       : "Cannot run the event loop while another loop is running");
+  if (!atom_cas(&loop->state, &stopped, WEFT__LOOP_RUNNING, acq_rel, acquire))
+    return weft_fail(WEFT_RUNTIME, stopped == WEFT__LOOP_CLOSED ? "Event loop is closed"
+                                                                : "This event loop is already running");
+  unsigned started = 1;
+  int rc = enter_thread(&loop->workers[0]);
+  for (; rc == 0 && started < loop->worker_count; started++) {
+    char name[16];
+    snprintf(name, sizeof name, "weft-%u", started);
+    rc = weft__thread_start(&loop->workers[started].thread, worker_thread, &loop->workers[started], name);
+    if (rc < 0) break;
+  }
+  if (rc == 0)
+    weft__worker_run(&loop->workers[0]);
+  else
+    weft__loop_stop(loop);
+  for (unsigned i = 1; i < started; i++) weft__thread_join(loop->workers[i].thread);
+  leave_thread(&loop->workers[0]);
+  atom_store(&loop->stopping, false, relaxed);
+  atom_store(&loop->state, WEFT__LOOP_STOPPED, release);
+  return rc < 0 ? weft_fail(rc, "the workers' threads could not be started: %s", weft_strerror(rc)) : 0;
+}
+
+int weft_loop_stop(weft_loop_t *loop) {
+  if (loop == NULL) return weft_fail(-EINVAL, "weft_loop_stop: no loop");
+  weft__loop_stop(loop);
+  return 0;
+}
+
+bool weft_loop_is_running(const weft_loop_t *loop) {
+  return loop != NULL && atom_load(&loop->state, acquire) == WEFT__LOOP_RUNNING;
+}
+bool weft__loop_refuses_tasks(const weft_loop_t *loop) {
+  return atom_load(&loop->state, relaxed) == WEFT__LOOP_CLOSED;
+}
+weft_loop_t *weft_get_running_loop(void) { return weft__current_loop(); }
+
+/* ---- closing ----------------------------------------------------------------------------------------------------------- */
+
+static weft_task_t *first_unfinished(weft_loop_t *loop) {
+  for (unsigned i = 0; i < WEFT__SHARDS; i++) {
+    weft__link_t *link = weft__list_first(&loop->shards[i].tasks);
+    if (link != NULL) return weft__container_of(link, weft_task_t, registry);
+  }
+  return NULL;
+}
+
+/* Takes everything out of the queues; tasks stay in the registry. Queued work of a loop that never runs again. */
+static void drop_queues(weft_loop_t *loop) {
+  for (unsigned i = 0; i < loop->worker_count; i++) {
+    weft__entry_t entry;
+    while ((entry = weft__take(&loop->workers[i])) != 0) {
+      weft__item_t *item = (weft__item_t *)(entry & ~WEFT__ENTRY_HOP);
+      if (item->run != NULL && weft__strand_runs_item(item))
+        weft__strand_drop(weft__container_of(item, weft_strand_t, item));
+      else if (item->run == NULL && (entry & WEFT__ENTRY_HOP) &&
+               weft__word_phase(atom_load(&weft__task_of_item(item)->future.word, relaxed)) != WEFT__HOP)
+        weft_future_unref(&weft__task_of_item(item)->future); /* a stale entry's own */
+    }
+  }
+  weft__list_init(&loop->injected);
+}
+
+static void abandon_tasks(weft_loop_t *loop) {
+  weft_task_t *task;
+  while ((task = first_unfinished(loop)) != NULL) {
+    weft_task_ref(task);
+    weft__report(loop, "Task was destroyed but it is pending!", NULL, NULL, task);
+    weft__fiber_t *fiber = task->fiber;
+    task->fiber = NULL;
+    weft__task_abandon(task);
+    if (fiber != NULL) weft__fiber_free(&loop->workers[0].stacks, fiber);
+    drop_queues(loop); /* its waiters */
+    weft_task_unref(task);
+  }
+}
+
+void weft__loop_empty(weft_loop_t *loop) {
+  drop_queues(loop);
+  abandon_tasks(loop);
+  close_strands(loop);
+  close_workers(loop, loop->worker_count);
+  loop->workers = NULL;
+  weft__overflow_uninstall();
+  weft__stacks_release();
+  weft__record_unref(loop->base_error);
+  loop->base_error = NULL;
+  atom_store(&loop->state, WEFT__LOOP_CLOSED, release);
+}
+
+void weft__loop_free(weft_loop_t *loop) { weft__free_aligned(loop, WEFT__CACHE_LINE, sizeof *loop); }
+
+/* ---- what the task floor asks of a loop -------------------------------------------------------------------------------- */
+
+bool weft__loop_counts_hops(const weft_loop_t *loop) { return loop->alone || loop->main_strand != NULL; }
+
+uint64_t weft__next_task_number(weft_loop_t *loop) {
+  weft__worker_t *worker = weft__worker();
+  if (worker == NULL || worker->loop != loop || loop->alone) return atom_add(&loop->task_numbers, 1, relaxed) + 1;
+  if (worker->task_numbers == worker->task_numbers_end) { /* a batch: workers seldom meet at the counter */
+    enum { BATCH = 256 };
+    worker->task_numbers = atom_add(&loop->task_numbers, BATCH, relaxed);
+    worker->task_numbers_end = worker->task_numbers + BATCH;
+  }
+  return ++worker->task_numbers;
+}
+
+weft_strand_t *weft__inherited_strand(weft_loop_t *loop) {
+  weft_task_t *task = weft__current_task();
+  if (task != NULL && task->future.loop == loop) return task->strand;
+  return loop->main_strand;
+}
+
+weft_strand_t *weft__callback_strand(weft_loop_t *loop) { return loop->callback_strand; }
+
+weft_task_factory_fn weft__loop_task_factory(const weft_loop_t *loop) { return atom_load(&loop->task_factory, relaxed); }
+void weft_loop_set_task_factory(weft_loop_t *loop, weft_task_factory_fn fn) {
+  atom_store(&loop->task_factory, fn, relaxed);
+}
+
+bool weft_loop_is_closed(const weft_loop_t *loop) {
+  return loop == NULL || atom_load(&loop->state, acquire) == WEFT__LOOP_CLOSED;
+}
+
+void weft__base_error(weft_loop_t *loop, weft__record_t *record) {
+  weft__spin_lock(&loop->base_error_lock);
+  if (loop->base_error == NULL) loop->base_error = weft__record_ref(record);
+  weft__spin_unlock(&loop->base_error_lock);
+  weft__worker_t *worker = weft__worker();
+  if (worker != NULL && worker->loop == loop) worker->pass_left = 0; /* it breaks out of the pass */
+  weft__loop_stop(loop);
+}

@@ -1,0 +1,142 @@
+/* strand.c: see strand.h. */
+#include "sched/strand.h"
+
+#include <errno.h>
+#include <weft/strands.h>
+
+#include "base/alloc.h"
+
+static void run_strand(weft__item_t *item) {
+  (void)item; /* never called: the worker loop recognises strands by this function, see weft__strand_runs_item */
+  weft__panic("a strand's item was run as a callback");
+}
+
+bool weft__strand_runs_item(const weft__item_t *item) { return item->run == run_strand; }
+
+weft_strand_t *weft__strand_new(weft_loop_t *loop, bool serial) {
+  weft_strand_t *strand = weft__alloc_zero(sizeof *strand);
+  if (strand == NULL) return NULL;
+  strand->item.run = run_strand;
+  weft__link_init(&strand->item.link);
+  atom_init(&strand->refs, 1);
+  strand->loop = loop;
+  weft__list_init(&strand->members);
+  strand->serial = serial;
+  return strand;
+}
+
+void weft__strand_ref(weft_strand_t *strand) {
+  atom_add(&strand->refs, 1, relaxed); /* whoever adds one holds one */
+}
+
+void weft__strand_unref(weft_strand_t *strand) {
+  /* acq_rel: everything done with the strand happens before it is freed */
+  if (atom_sub(&strand->refs, 1, acq_rel) != 1) return;
+  WEFT__ASSERT(weft__list_empty(&strand->members));
+  weft__free(strand, sizeof *strand);
+}
+
+bool weft__strand_moves(const weft_strand_t *strand) { return !strand->loop->alone; }
+
+/* A hop in a strand is marked in the item's address, which is aligned, by the link's position: the mark is kept in the
+ * task's own phase (HOP) and read when the member is popped. */
+void weft__strand_push(weft_strand_t *strand, weft__item_t *item, bool hop) {
+  (void)hop;
+  weft__spin_lock(&strand->lock);
+  weft__list_push_back(&strand->members, &item->link);
+  strand->count++;
+  bool start = !strand->active;
+  if (start) {
+    strand->active = true;
+    weft__strand_ref(strand); /* the queued item's own */
+  }
+  weft__spin_unlock(&strand->lock);
+  if (start) weft__schedule_entry(strand->loop, &strand->item, false, false);
+}
+
+void weft__strand_requeue(weft_strand_t *strand, weft__item_t *item) {
+  weft__spin_lock(&strand->lock);
+  bool queued = weft__link_linked(&item->link);
+  if (queued) {
+    weft__list_unlink(&item->link);
+    weft__list_push_back(&strand->members, &item->link);
+  }
+  weft__spin_unlock(&strand->lock);
+  if (!queued) weft__strand_push(strand, item, false);
+}
+
+static void expire_as_runner(weft_strand_t *strand) {
+  weft__timers_t *timers = weft__timers_of(strand->loop);
+  if (weft__timers_next(timers) != INT64_MAX) weft__timers_expire(timers, weft__loop_now(strand->loop));
+}
+
+/* The first member, as an entry, or 0 if there is none. Only the strand's runner. */
+weft__entry_t weft__strand_next(weft_strand_t *strand) {
+  if (strand->serial && strand->pass_left == 0) {
+    expire_as_runner(strand);
+    weft__spin_lock(&strand->lock);
+    strand->pass_left = strand->count;
+    weft__spin_unlock(&strand->lock);
+  }
+  weft__spin_lock(&strand->lock);
+  weft__link_t *link = weft__list_pop_front(&strand->members);
+  if (link != NULL) strand->count--;
+  weft__spin_unlock(&strand->lock);
+  if (strand->pass_left > 0) strand->pass_left--;
+  if (link == NULL) return 0;
+  weft__item_t *item = weft__container_of(link, weft__item_t, link);
+  bool hop = item->run == NULL &&
+             weft__word_phase(atom_load(&weft__task_of_item(item)->future.word, relaxed)) == WEFT__HOP;
+  return (weft__entry_t)item | (hop ? WEFT__ENTRY_HOP : 0);
+}
+
+void weft__strand_release(weft_strand_t *strand) {
+  weft__spin_lock(&strand->lock);
+  bool more = strand->count > 0;
+  if (!more) strand->active = false;
+  weft__spin_unlock(&strand->lock);
+  if (more)
+    weft__schedule_entry(strand->loop, &strand->item, false, false);
+  else
+    weft__strand_unref(strand);
+}
+
+void weft__strand_run_timers(weft_strand_t *strand) {
+  if (weft__timers_next(weft__timers_of(strand->loop)) == INT64_MAX) return;
+  weft__spin_lock(&strand->lock);
+  bool claimed = !strand->active;
+  strand->active = true;
+  weft__spin_unlock(&strand->lock);
+  if (!claimed) return; /* its runner looks at the timers between passes */
+  weft__strand_ref(strand);
+  expire_as_runner(strand);
+  weft__strand_release(strand);
+}
+
+void weft__strand_drop(weft_strand_t *strand) {
+  while (weft__list_pop_front(&strand->members) != NULL) {
+  }
+  strand->count = 0;
+  strand->active = false;
+  weft__strand_unref(strand);
+}
+
+weft_strand_t *weft_strand_open(void) {
+  weft_loop_t *loop = weft__current_loop();
+  if (loop == NULL) {
+    weft_ignore(weft_fail(WEFT_RUNTIME, "no running event loop"));
+    return NULL;
+  }
+  weft_strand_t *strand = weft__strand_new(loop, false);
+  if (strand == NULL) weft_ignore(weft_fail(-ENOMEM, "no memory for a strand"));
+  return strand;
+}
+
+weft_strand_t *weft_strand_ref(weft_strand_t *strand) {
+  if (strand != NULL) weft__strand_ref(strand);
+  return strand;
+}
+
+void weft_strand_unref(weft_strand_t *strand) {
+  if (strand != NULL) weft__strand_unref(strand);
+}

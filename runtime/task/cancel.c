@@ -1,0 +1,124 @@
+/* cancel.c: cancel(), cancelling(), uncancel(), with asyncio's semantics (3.13).
+ *
+ * A request on a task, under its LOCK, by phase:
+ *   done             answers false, changes nothing
+ *   NEW, RUNNING,
+ *   READY            sets MUST_CANCEL: delivered when it starts, suspends or is resumed
+ *   HOP              a sleep that expired, its hop not over: READY with CANCELLED, queued at the tail now
+ *   WAITING, plain   READY with CANCELLED, queued: the wait answers WEFT_CANCELLED
+ *   WAITING on F     passed on: F.cancel(). If F is done the task is about to be resumed: MUST_CANCEL
+ * The walk down a chain of awaited tasks is a loop that holds one task's LOCK at a time and a reference to the task it
+ * looks at, so its length does not matter. If F turns out to be done when F.cancel() is called, the walk starts again from
+ * the top without counting: by then F's waiter has been claimed (claims precede the publication of the outcome), or waits
+ * for something else, and each turn of this loop means that some task made progress. */
+#include <string.h>
+
+#include "task/task.h"
+
+enum verdict { ASKED, DONE, RETRY, DESCEND };
+
+static void keep_reason(weft_task_t *task, weft__record_t *reason) {
+  if (reason == NULL) return;
+  if (task->cancel_reason != NULL) weft__record_unref(task->cancel_reason);
+  task->cancel_reason = weft__record_ref(reason);
+}
+
+/* One task's part. With DESCEND *next is what it waits for, referenced. */
+static enum verdict request_one(weft_task_t *task, weft__record_t *reason, bool count, weft_future_t **next) {
+  uint64_t word = weft__word_lock(&task->future.word);
+  if (weft__word_outcome(word) != WEFT__PENDING) {
+    weft__word_unlock(&task->future.word, 0, 0);
+    return DONE;
+  }
+  if (count) task->cancelling++;
+  enum weft__phase phase = weft__word_phase(word);
+  uint64_t to_ready = (uint64_t)WEFT__READY << WEFT__W_PHASE_SHIFT;
+  if (phase == WEFT__WAITING && task->waiting_on != NULL) {
+    if (!weft__future_done(task->waiting_on)) {
+      *next = weft_future_ref(task->waiting_on);
+      weft__word_unlock(&task->future.word, 0, 0);
+      return DESCEND;
+    }
+    phase = WEFT__READY; /* claimed, or about to go on by itself after a run in place */
+  }
+  keep_reason(task, reason);
+  if (phase == WEFT__WAITING) {
+    weft__word_unlock(&task->future.word, WEFT__W_PHASE, to_ready | WEFT__W_CANCELLED);
+    weft__schedule_task(task);
+    return ASKED;
+  }
+  if (phase == WEFT__HOP) {
+    if (task->strand != NULL && weft__strand_moves(task->strand)) {
+      weft__word_unlock(&task->future.word, WEFT__W_PHASE, to_ready | WEFT__W_CANCELLED);
+      weft__strand_requeue(task->strand, &task->item);
+    } else {
+      weft__word_ref(&task->future.word); /* the stale entry's own */
+      weft__word_unlock(&task->future.word, WEFT__W_PHASE, to_ready | WEFT__W_CANCELLED);
+      weft__schedule_task(task);
+    }
+    return ASKED;
+  }
+  weft__word_unlock(&task->future.word, 0, WEFT__W_MUST_CANCEL);
+  return ASKED;
+}
+
+bool weft__task_request_cancel(weft_task_t *task, weft__record_t *reason, bool count) {
+  weft_task_t *at = task;
+  bool restarted = false;
+  weft_future_t *held = NULL; /* keeps `at` unless it is `task` */
+  for (;;) {
+    weft_future_t *next = NULL;
+    enum verdict verdict = request_one(at, reason, count, &next);
+    bool answer = verdict == ASKED;
+    if (verdict == DESCEND && next->kind == WEFT__KIND_TASK) {
+      weft_future_unref(held);
+      held = next;
+      at = weft__task_of_future(next);
+      count = !restarted;
+      continue;
+    }
+    if (verdict == DESCEND) {
+      answer = weft__future_cancel(next, reason);
+      weft_future_unref(next);
+    }
+    if (!answer && !(verdict == DONE && at == task)) {
+      weft_future_unref(held);
+      held = NULL;
+      at = task;
+      count = false;
+      restarted = true;
+      continue;
+    }
+    weft_future_unref(held);
+    return answer;
+  }
+}
+
+int weft__task_deliver_cancel(weft_task_t *task) {
+  weft__word_lock(&task->future.word);
+  weft__record_t *reason = task->cancel_reason;
+  task->cancel_reason = NULL;
+  weft__word_unlock(&task->future.word, 0, 0);
+  weft__set_error(reason != NULL ? reason : weft__record_ref(weft__record_cancelled()));
+  return WEFT_CANCELLED;
+}
+
+bool weft_task_cancel(weft_task_t *task, const char *message) {
+  return task != NULL && weft_future_cancel(&task->future, message);
+}
+
+int weft_task_cancelling(const weft_task_t *task) {
+  weft__word_t *word = (weft__word_t *)&task->future.word; /* LOCK is not part of what const promises */
+  weft__word_lock(word);
+  int count = task->cancelling;
+  weft__word_unlock(word, 0, 0);
+  return count;
+}
+
+int weft_task_uncancel(weft_task_t *task) {
+  weft__word_lock(&task->future.word);
+  if (task->cancelling > 0) task->cancelling--;
+  int count = task->cancelling;
+  weft__word_unlock(&task->future.word, count == 0 ? WEFT__W_MUST_CANCEL : 0, 0);
+  return count;
+}

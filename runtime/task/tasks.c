@@ -1,0 +1,289 @@
+/* tasks.c: making, running, ending and dropping tasks; the public functions of weft/tasks.h that create, await and join.
+ *
+ * References: create_task answers one (the owner's, ended by one join or detach); the runtime holds one from creation
+ * until the outcome is published, so an unfinished task is never freed; a stale queue entry and a canceller on its walk
+ * hold one each. */
+#include "task/task.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "task/contextvars.h"
+
+weft_task_t *weft__task_new(weft_loop_t *loop, const weft_call_t *call, const weft_task_options_t *options) {
+  weft_task_t *task = weft__alloc(sizeof *task);
+  if (task == NULL) return NULL;
+  memset(task, 0, offsetof(weft_task_t, call));
+  weft__future_init(&task->future, loop, WEFT__KIND_TASK, sizeof(int));
+  atom_init(&task->future.word, 2 * WEFT__W_REFERENCE); /* NEW; the caller's and the runtime's */
+  weft__link_init(&task->item.link);
+  task->call.entry = call->entry;
+  task->call.name = call->name;
+  task->call.size = call->size;
+  memcpy(&task->call.args, &call->args, call->size <= WEFT_CALL_BYTES ? call->size : WEFT_CALL_BYTES);
+  task->finished = NULL;
+  task->finished_data = NULL;
+  task->scope = NULL;
+  task->number = weft__next_task_number(loop);
+  if (options != NULL) {
+    task->stack_size = options->stack_size;
+    task->pinned = options->worker;
+    if (options->name != NULL && weft_task_set_name(task, options->name) < 0) {
+      weft__free(task, sizeof *task);
+      return NULL;
+    }
+  }
+  task->strand = options != NULL && options->strand != NULL ? options->strand : weft__inherited_strand(loop);
+  if (task->strand != NULL) weft__strand_ref(task->strand);
+  task->context = options != NULL && options->context != NULL ? weft__context_ref(options->context)
+                                                              : weft__context_of_new_task();
+  return task;
+}
+
+void weft__task_free(weft_task_t *task) {
+  if (task->name != NULL) weft__free(task->name, strlen(task->name) + 1);
+  if (task->record != NULL) weft__record_unref(task->record);
+  if (task->cancel_reason != NULL) weft__record_unref(task->cancel_reason);
+  if (task->strand != NULL) weft__strand_unref(task->strand);
+  if (task->context != NULL) weft_contextvars_unref(task->context);
+  weft__free(task, sizeof *task);
+}
+
+/* Publishes the outcome and gives up the runtime's reference. The word decides at the last moment whether a cancellation
+ * that was never delivered turns a normal end into a cancelled one, as asyncio's does. */
+static void finish(weft_task_t *task, int status) {
+  weft_future_t *future = &task->future;
+  weft__record_t *record = NULL;
+  if (status < 0) {
+    record = task->record != NULL && task->record->error.code == status ? weft__record_ref(task->record)
+                                                                        : weft__record_for(status);
+    if (status == WEFT_EXIT || status == WEFT_INTERRUPT) weft__base_error(future->loop, record);
+  }
+  if (task->finished != NULL) task->finished(task);
+  weft__registry_remove(future->loop, task);
+  /* What the task held for itself goes before anybody can see that it ended. */
+  if (task->record != NULL) {
+    weft__record_unref(task->record);
+    task->record = NULL;
+  }
+  for (;;) {
+    uint64_t word = weft__word_unlocked(&future->word);
+    int code = status >= 0 && (word & WEFT__W_MUST_CANCEL) ? WEFT_CANCELLED : status;
+    if (code != status && record == NULL) {
+      weft__word_lock(&future->word);
+      record = weft__record_ref(task->cancel_reason != NULL ? task->cancel_reason : weft__record_cancelled());
+      weft__word_unlock(&future->word, 0, 0);
+      continue;
+    }
+    enum weft__outcome outcome = code >= 0               ? WEFT__RESULT
+                                 : code == WEFT_CANCELLED ? WEFT__CANCELLED
+                                                          : WEFT__ERROR;
+    if (word & WEFT__W_NODES) {
+      weft__future_complete(future, outcome, &code, record);
+      weft_future_unref(future);
+      return;
+    }
+    future->value.status = code;
+    future->error = code < 0 ? record : NULL;
+    /* release: value and record to whoever acquires the outcome. Publishes and drops the reference in one step. */
+    if (atom_cas(&future->word, &word, (word | outcome) - WEFT__W_REFERENCE, acq_rel, relaxed)) {
+      if ((word >> 32) == 1) {
+        atom_store(&future->word, (word | outcome), relaxed);
+        weft_future_unref(future);
+      }
+      if (code >= 0) weft__record_unref(record); /* a cancellation that was withdrawn meanwhile */
+      return;
+    }
+    future->error = NULL;
+  }
+}
+
+void weft__task_run(weft_task_t *task) {
+  int status;
+  if (weft__unlikely(weft__word_start(&task->future.word))) /* cancelled before its first step: no line of the body runs */
+    status = weft__task_deliver_cancel(task);
+  else
+    status = task->call.entry(task->call.args.bytes);
+  finish(task, status);
+}
+
+void weft__task_fail_start(weft_task_t *task, int code) {
+  (void)weft__word_start(&task->future.word);
+  finish(task, code);
+}
+
+void weft__task_abandon(weft_task_t *task) {
+  weft__registry_remove(task->future.loop, task);
+  weft__future_complete(&task->future, WEFT__CANCELLED, NULL, weft__record_ref(weft__record_cancelled()));
+  weft_future_unref(&task->future);
+}
+
+/* ---- creation -------------------------------------------------------------------------------------------------------- */
+
+static int check_options(const weft_call_t *call, const weft_task_options_t *options) {
+  if (call->entry == NULL) return weft_fail(WEFT_TYPE, "a coroutine was expected, got a call without a function");
+  if (call->size > WEFT_CALL_BYTES)
+    return weft_fail(-EINVAL, "%s: a call carries at most %d bytes of arguments", call->name, WEFT_CALL_BYTES);
+  if (options == NULL) return 0;
+  if (options->stack_size != 0 && options->stack_size < WEFT__TASK_STACK_MIN)
+    return weft_fail(-EINVAL, "%s: a stack of %zu bytes is too small, the least is %d", call->name, options->stack_size,
+                     WEFT__TASK_STACK_MIN);
+  return 0;
+}
+
+static weft_task_t *create(weft_loop_t *loop, weft_call_t *call, const weft_task_options_t *options, const void *where) {
+  if (weft__unlikely(loop == NULL)) {
+    weft_ignore(weft_fail(WEFT_RUNTIME, "no running event loop"));
+    return NULL;
+  }
+  if (check_options(call, options) < 0) return NULL;
+  if (weft__unlikely(weft__loop_refuses_tasks(loop))) {
+    weft_ignore(weft_fail(WEFT_RUNTIME, "Event loop is closed"));
+    return NULL;
+  }
+  weft_task_t *task = weft__task_new(loop, call, options);
+  if (task == NULL) {
+    weft_ignore(weft_fail(-ENOMEM, "no memory for task %s", call->name));
+    return NULL;
+  }
+  task->created_at = where;
+  weft__registry_add(loop, task);
+  if (options != NULL && options->eager)
+    weft__run_eagerly(task);
+  else
+    weft__schedule_new(task);
+  return task;
+}
+
+weft_task_t *weft__create_task_plain(weft_loop_t *loop, weft_call_t call, const weft_task_options_t *options) {
+  return create(loop, &call, options, __builtin_return_address(0));
+}
+
+weft_task_t *weft_create_task_with(weft_call_t call, const weft_task_options_t *options) {
+  weft_loop_t *loop = weft__current_loop();
+  weft_task_factory_fn factory = loop != NULL ? weft__loop_task_factory(loop) : NULL;
+  if (weft__unlikely(factory != NULL)) return factory(loop, call, options);
+  return create(loop, &call, options, __builtin_return_address(0));
+}
+
+weft_task_t *weft_create_task(weft_call_t call) {
+  weft_loop_t *loop = weft__current_loop();
+  weft_task_factory_fn factory = loop != NULL ? weft__loop_task_factory(loop) : NULL;
+  if (weft__unlikely(factory != NULL)) return factory(loop, call, NULL);
+  return create(loop, &call, NULL, __builtin_return_address(0));
+}
+
+weft_task_t *weft_loop_create_task(weft_loop_t *loop, weft_call_t call) {
+  return create(loop, &call, NULL, __builtin_return_address(0));
+}
+
+/* ---- awaiting -------------------------------------------------------------------------------------------------------- */
+
+int weft_await_call(weft_call_t call) {
+  if (call.entry == NULL) return weft_fail(WEFT_TYPE, "weft_await_call: a call without a function");
+  return call.entry(call.args.bytes);
+}
+
+int weft_await(weft_task_t *task) {
+  if (task == NULL) return weft_fail(-ENOMEM, "weft_await: no task (NULL: memory ran out when it was created?)");
+  if (!weft__future_done(&task->future)) {
+    int rc = weft__future_wait(&task->future, "weft_await");
+    if (rc < 0) return rc;
+  }
+  return weft__future_outcome(&task->future, NULL);
+}
+
+static void use_up(weft_task_t *task, const char *what) {
+#ifdef WEFT_DEBUG_CHECKS
+  uint64_t old = atom_or(&task->future.word, WEFT__W_JOINED, relaxed);
+  if (old & WEFT__W_JOINED) weft__panic("%s: task %s was joined or detached before", what, weft_task_get_name(task));
+#else
+  (void)task;
+  (void)what;
+#endif
+}
+
+int weft_join(weft_task_t *task) {
+  if (task == NULL) return weft_fail(-ENOMEM, "weft_join: no task (NULL: memory ran out when it was created?)");
+  int rc = weft_await(task);
+  if (!weft__future_done(&task->future)) return rc; /* -EPERM, itself, another loop: refused, the handle stays */
+  use_up(task, "weft_join");
+  weft_future_unref(&task->future);
+  return rc;
+}
+
+int weft_join_status(weft_task_t *task, int *status) {
+  if (task == NULL) return weft_fail(-ENOMEM, "weft_join_status: no task (NULL: memory ran out when it was created?)");
+  int rc = 0;
+  if (!weft__future_done(&task->future)) rc = weft__future_wait(&task->future, "weft_join_status");
+  if (!weft__future_done(&task->future)) return rc;
+  if (status != NULL) *status = task->future.value.status;
+  if (rc == 0)
+    rc = weft__future_outcome(&task->future, NULL);
+  else
+    weft__word_set(&task->future.word, WEFT__W_RETRIEVED);
+  use_up(task, "weft_join_status");
+  weft_future_unref(&task->future);
+  return rc;
+}
+
+void weft_detach(weft_task_t *task) {
+  if (task == NULL) return;
+  use_up(task, "weft_detach");
+  weft_future_unref(&task->future);
+}
+
+weft_task_t *weft_task_ref(weft_task_t *task) {
+  if (task != NULL) weft__word_ref(&task->future.word);
+  return task;
+}
+
+void weft_task_unref(weft_task_t *task) {
+  if (task != NULL) weft_future_unref(&task->future);
+}
+
+/* ---- looking at a task ----------------------------------------------------------------------------------------------- */
+
+bool weft_task_done(const weft_task_t *task) { return weft__future_done(&task->future); }
+bool weft_task_cancelled(const weft_task_t *task) { return weft_future_cancelled(&task->future); }
+
+int weft_task_result(weft_task_t *task) {
+  if (task == NULL) return weft_fail(-EINVAL, "weft_task_result: no task");
+  return weft_future_result(&task->future, NULL);
+}
+
+const weft_error_t *weft_future_error(weft_future_t *future) {
+  if (future == NULL || !weft__future_done(future)) {
+    weft_ignore(weft_fail(WEFT_INVALID_STATE, "Exception is not set."));
+    return weft_error();
+  }
+  weft__word_set(&future->word, WEFT__W_RETRIEVED);
+  return future->error != NULL ? &future->error->error : NULL;
+}
+
+const weft_error_t *weft_task_error(weft_task_t *task) {
+  return weft_future_error(task != NULL ? &task->future : NULL);
+}
+
+const char *weft_task_get_name(const weft_task_t *task) {
+  if (task->name != NULL) return task->name;
+  char *name = (char *)task->default_name; /* written once with the same text by whoever asks first */
+  if (name[0] == '\0') snprintf(name, sizeof task->default_name, "Task-%llu", (unsigned long long)task->number);
+  return name;
+}
+
+int weft_task_set_name(weft_task_t *task, const char *name) {
+  if (task == NULL || name == NULL) return weft_fail(-EINVAL, "weft_task_set_name: no %s", task ? "name" : "task");
+  size_t size = strlen(name) + 1;
+  char *copy = weft__alloc(size);
+  if (copy == NULL) return weft_fail(-ENOMEM, "weft_task_set_name: no memory");
+  memcpy(copy, name, size);
+  if (task->name != NULL) weft__free(task->name, strlen(task->name) + 1);
+  task->name = copy;
+  return 0;
+}
+
+weft_task_t *weft_current_task(void) { return weft__current_task(); }
+weft_future_t *weft_task_future(weft_task_t *task) { return task != NULL ? &task->future : NULL; }
