@@ -14,7 +14,7 @@ __attribute__((noinline)) static int square(long *cell, long i) {
 
 static WEFT_ASYNC(gatherer, bench_run_t *);
 static int gatherer(bench_run_t *run) {
-  long cells[CHILDREN];
+  long cells[CHILDREN] = {0};
   weft_call_t calls[CHILDREN];
   long rounds = (run->ops + CHILDREN - 1) / CHILDREN;
   int rc = 0;

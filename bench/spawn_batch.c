@@ -14,7 +14,8 @@ static WEFT_ASYNC(spawner, bench_run_t *, long);
 static int spawner(bench_run_t *run, long batch) {
   weft_task_t **tasks = calloc((size_t)batch, sizeof(weft_task_t *));
   unsigned char *cells = calloc((size_t)batch, 1);
-  int rc = tasks != NULL && cells != NULL ? 0 : weft_fail(-12, "no memory for a batch of %ld", batch);
+  if (tasks == NULL || cells == NULL) return weft_fail(-12, "no memory for a batch of %ld", batch);
+  int rc = 0;
   long done = 0;
   bench_start(run);
   while (rc == 0 && done < run->ops) {

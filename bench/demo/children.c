@@ -11,8 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* Executes a program with descriptor `from` as its descriptor `to`, all others closed by their own flags; with the signals
  * that this process blocks unblocked; and in a process group of its own, so that Ctrl-C reaches it through us alone. */
 static int start(child_t *child, const char *program, char *const arguments[], int from, int to) {

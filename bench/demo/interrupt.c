@@ -40,7 +40,7 @@ int interrupt_watch(weft_future_t *stop) {
 
 void interrupt_unwatch(void) {
   atomic_store(&ending, true);
-  pthread_kill(watcher, SIGTERM);
+  pthread_kill(watcher, SIGINT);
   pthread_join(watcher, NULL);
 }
 
