@@ -12,7 +12,7 @@ extern "C" {
  *     rc = weft_taskgroup_exit(&group, rc);
  * Embedded. All zero ({0}) is "not entered": every use of it is an error. */
 typedef struct weft_taskgroup {
-  uint64_t opaque_[10];
+  uint64_t opaque_[16];
 } weft_taskgroup_t;
 
 /* weft_taskgroup_enter, TaskGroup.__aenter__: opens the group. group is kept until exit. What goes wrong here (no

@@ -24,7 +24,8 @@ static void keep_reason(weft_task_t *task, weft__record_t *reason) {
 }
 
 /* One task's part. With DESCEND *next is what it waits for, referenced. */
-static enum verdict request_one(weft_task_t *task, weft__record_t *reason, bool count, weft_future_t **next) {
+static enum verdict request_one(weft_task_t *task, weft__record_t *reason, bool count, const void *tag,
+                                weft_future_t **next) {
   uint64_t word = weft__word_lock(&task->future.word);
   if (weft__word_outcome(word) != WEFT__PENDING) {
     weft__word_unlock(&task->future.word, 0, 0);
@@ -58,17 +59,22 @@ static enum verdict request_one(weft_task_t *task, weft__record_t *reason, bool 
     }
     return ASKED;
   }
+  /* Whose is it? Once two ask for it, neither can withdraw it alone. */
+  if (!(word & WEFT__W_MUST_CANCEL))
+    task->cancel_tag = tag;
+  else if (task->cancel_tag != tag)
+    task->cancel_tag = NULL;
   weft__word_unlock(&task->future.word, 0, WEFT__W_MUST_CANCEL);
   return ASKED;
 }
 
-bool weft__task_request_cancel(weft_task_t *task, weft__record_t *reason, bool count) {
+bool weft__task_request_cancel_as(weft_task_t *task, weft__record_t *reason, bool count, const void *tag) {
   weft_task_t *at = task;
   bool restarted = false;
   weft_future_t *held = NULL; /* keeps `at` unless it is `task` */
   for (;;) {
     weft_future_t *next = NULL;
-    enum verdict verdict = request_one(at, reason, count, &next);
+    enum verdict verdict = request_one(at, reason, count, at == task ? tag : NULL, &next);
     bool answer = verdict == ASKED;
     if (verdict == DESCEND && next->kind == WEFT__KIND_TASK) {
       weft_future_unref(held);
@@ -115,10 +121,13 @@ int weft_task_cancelling(const weft_task_t *task) {
   return count;
 }
 
-int weft_task_uncancel(weft_task_t *task) {
-  weft__word_lock(&task->future.word);
+int weft__task_uncancel_as(weft_task_t *task, const void *tag) {
+  uint64_t word = weft__word_lock(&task->future.word);
   if (task->cancelling > 0) task->cancelling--;
   int count = task->cancelling;
-  weft__word_unlock(&task->future.word, count == 0 ? WEFT__W_MUST_CANCEL : 0, 0);
+  bool withdraw = count == 0 || (tag != NULL && (word & WEFT__W_MUST_CANCEL) && task->cancel_tag == tag);
+  weft__word_unlock(&task->future.word, withdraw ? WEFT__W_MUST_CANCEL : 0, 0);
   return count;
 }
+
+int weft_task_uncancel(weft_task_t *task) { return weft__task_uncancel_as(task, NULL); }

@@ -19,6 +19,7 @@ struct weft_task {
   weft__record_t *record;    /* last error raised in it; the task's own, owned */
   weft__record_t *cancel_reason; /* of the undelivered request; under LOCK, owned, NULL: no message */
   int cancelling;            /* requests so far; under LOCK */
+  const void *cancel_tag;    /* under LOCK, while MUST_CANCEL is set: the scope that alone asked for it, or NULL */
   unsigned pinned;           /* 0 any worker, n: the n-th only */
   weft_strand_t *strand;     /* owned reference or NULL */
   weft_contextvars_t *context; /* owned reference or NULL: empty */
@@ -54,7 +55,12 @@ void weft__task_abandon(weft_task_t *task);
 /* The last reference is gone: called by futures.c, which has dropped what futures hold. */
 void weft__task_free(weft_task_t *task);
 /* cancel(): see cancel.c. reason is borrowed, NULL: no message. count: it is a new request. */
-bool weft__task_request_cancel(weft_task_t *task, weft__record_t *reason, bool count);
+bool weft__task_request_cancel_as(weft_task_t *task, weft__record_t *reason, bool count, const void *tag);
+static inline bool weft__task_request_cancel(weft_task_t *task, weft__record_t *reason, bool count) {
+  return weft__task_request_cancel_as(task, reason, count, NULL);
+}
+/* uncancel() by a scope: also takes back a request that is not delivered yet, if it is the scope's (its tag) alone. */
+int weft__task_uncancel_as(weft_task_t *task, const void *tag);
 static inline bool weft__task_cancel(weft_task_t *task, weft__record_t *reason) {
   return weft__task_request_cancel(task, reason, true);
 }

@@ -1,0 +1,270 @@
+/* taskgroups.c: asyncio.TaskGroup (3.13): a block that ends when all its tasks have ended.
+ *
+ *   NOT ENTERED --enter--> OPEN --exit--> WAITING --unfinished is 0--> FINISHED
+ *   aborting (set once, in OPEN or WAITING): a child failed, or the body did, or the waiting parent was cancelled
+ *
+ * A child's end is taken in by its watch, in the parent's strand if it has one, else on any worker; the group's lock makes
+ * one sequence of it. What a watch does last is to count `unfinished` down, under the lock; exit does not return before it
+ * is 0 and before it held the lock after that, so the group, which lies in the parent's frame, outlives every watch.
+ * Who sets `aborting` cancels the children. The list it walks does not change meanwhile: children are only appended, never
+ * while aborting (whoever was in the midst of creating one cancels that itself), and freed at exit. */
+#include "sync/taskgroups.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "task/task.h"
+
+struct weft__group_child {
+  weft__watch_t watch;
+  weft__taskgroup_t *group;
+  weft_task_t *task;                /* owned, until exit */
+  weft__group_child_t *next;        /* children */
+  weft__group_child_t *next_failed; /* failed */
+};
+
+static weft__taskgroup_t *inside(weft_taskgroup_t *group) { return (weft__taskgroup_t *)(void *)group; }
+
+void weft_taskgroup_enter(weft_taskgroup_t *public_group) {
+  weft__taskgroup_t *group = inside(public_group);
+  memset(public_group, 0, sizeof *public_group);
+  group->parent = weft__current_task();
+  group->no_task = group->parent == NULL;
+  weft__spin_init(&group->lock);
+  weft__awaiter_init(&group->completed);
+  group->tail = &group->children;
+  group->failed_tail = &group->failed;
+}
+
+/* ---- children ---------------------------------------------------------------------------------------------------------- */
+
+/* By whoever set `aborting`. */
+static void cancel_children(weft__taskgroup_t *group) {
+  for (weft__group_child_t *child = group->children; child != NULL; child = child->next)
+    (void)weft__task_cancel(child->task, NULL);
+}
+
+static bool is_base_error(int code) { return code == WEFT_EXIT || code == WEFT_INTERRUPT; }
+
+/* Under the lock. True if the caller has to abort the group and the parent. */
+static bool note_failure(weft__taskgroup_t *group, weft__group_child_t *child) {
+  group->errors++;
+  child->next_failed = NULL;
+  *group->failed_tail = child;
+  group->failed_tail = &child->next_failed;
+  if (group->base == NULL && is_base_error(child->task->future.error->error.code)) group->base = child;
+  if (group->aborting || group->parent_cancelled) return false;
+  group->aborting = group->parent_cancelled = true;
+  return true;
+}
+
+static void child_done(weft__watch_t *watch) {
+  weft__group_child_t *child = weft__container_of(watch, weft__group_child_t, watch);
+  weft__taskgroup_t *group = child->group;
+  weft_future_t *future = &child->task->future;
+  bool abort = false;
+  weft__word_set(&future->word, WEFT__W_RETRIEVED);
+  if (weft__word_outcome(atom_load(&future->word, acquire)) == WEFT__ERROR) {
+    weft__spin_lock(&group->lock);
+    abort = note_failure(group, child);
+    weft__spin_unlock(&group->lock);
+  }
+  if (abort) {
+    cancel_children(group);
+    (void)weft__task_request_cancel_as(group->parent, NULL, true, group);
+  }
+  weft__spin_lock(&group->lock);
+  if (--group->unfinished == 0) weft__awaiter_release(&group->completed);
+  weft__spin_unlock(&group->lock);
+}
+
+static void describe(const weft__taskgroup_t *group, char *text, size_t size) {
+  char tasks[24] = "", errors[24] = "";
+  if (group->unfinished > 0) snprintf(tasks, sizeof tasks, " tasks=%u", group->unfinished);
+  if (group->errors > 0) snprintf(errors, sizeof errors, " errors=%u", group->errors);
+  const char *state = group->aborting ? " cancelling" : group->parent != NULL ? " entered" : "";
+  snprintf(text, size, "<TaskGroup%s%s%s>", tasks, errors, state);
+}
+
+/* Counts a child in before it exists; NULL: it may come. */
+static const char *reserve(weft__taskgroup_t *group, char *text, size_t size) {
+  const char *why = NULL;
+  weft__spin_lock(&group->lock);
+  if (group->parent == NULL)
+    why = "has not been entered";
+  else if (group->finished || (group->exiting && group->unfinished == 0))
+    why = "is finished";
+  else if (group->aborting)
+    why = "is shutting down";
+  if (why != NULL)
+    describe(group, text, size);
+  else
+    group->unfinished++;
+  weft__spin_unlock(&group->lock);
+  return why;
+}
+
+static void take_back(weft__taskgroup_t *group) {
+  weft__spin_lock(&group->lock);
+  if (--group->unfinished == 0) weft__awaiter_release(&group->completed);
+  weft__spin_unlock(&group->lock);
+}
+
+/* The group began to shut down while this child was being created. */
+static void add_late(weft__taskgroup_t *group, weft__group_child_t *child) {
+  weft__spin_lock(&group->lock);
+  child->next = group->late;
+  group->late = child;
+  weft__spin_unlock(&group->lock);
+  (void)weft__task_cancel(child->task, NULL);
+}
+
+weft_task_t *weft_taskgroup_create_task(weft_taskgroup_t *public_group, weft_call_t call) {
+  weft__taskgroup_t *group = inside(public_group);
+  char text[96];
+  const char *why = reserve(group, text, sizeof text);
+  if (why != NULL) {
+    weft_ignore(weft_fail(WEFT_RUNTIME, "TaskGroup %s %s", text, why));
+    return NULL;
+  }
+  weft__group_child_t *child = weft__alloc(sizeof *child);
+  if (child == NULL) weft_ignore(weft_fail(-ENOMEM, "no memory for task %s of a group", call.name));
+  weft_task_t *task = child != NULL ? weft_create_task(call) : NULL;
+  if (task == NULL) {
+    weft__free(child, sizeof *child);
+    take_back(group);
+    return NULL;
+  }
+  child->group = group;
+  child->task = task;
+  child->next = NULL;
+  weft__spin_lock(&group->lock);
+  bool late = group->aborting;
+  if (!late) {
+    *group->tail = child;
+    group->tail = &child->next;
+  }
+  weft__spin_unlock(&group->lock);
+  if (late) add_late(group, child);
+  weft__future_watch(&task->future, &child->watch, child_done, group->parent->strand);
+  return task;
+}
+
+/* ---- leaving ----------------------------------------------------------------------------------------------------------- */
+
+typedef struct leaving {
+  weft__record_t *body;   /* the body's error, owned; NULL: none */
+  weft__record_t *cancel; /* the cancellation that leaving shall pass on, owned; NULL: none */
+  bool body_is_base;      /* it came before any child's */
+} leaving_t;
+
+/* True for exactly one caller. */
+static bool start_abort(weft__taskgroup_t *group) {
+  weft__spin_lock(&group->lock);
+  bool first = !group->aborting;
+  group->aborting = true;
+  weft__spin_unlock(&group->lock);
+  return first;
+}
+
+static void wait_for_children(weft__taskgroup_t *group, leaving_t *leaving) {
+  for (;;) {
+    weft__spin_lock(&group->lock);
+    if (group->unfinished == 0) break;
+    if (weft__awaiter_park(&group->completed, &group->lock) == 0) continue;
+    if (start_abort(group)) {
+      weft__record_unref(leaving->cancel);
+      leaving->cancel = weft__record_for(WEFT_CANCELLED);
+      cancel_children(group);
+    }
+  }
+  weft__spin_unlock(&group->lock);
+}
+
+/* WEFT_GROUP with the children's errors in the order in which they were met, the body's last. */
+static int raise_group(weft__taskgroup_t *group, weft__record_t *body) {
+  weft_task_t *parent = group->parent;
+  if (weft_task_cancelling(parent) > 0) { /* somebody else's request: kept, and delivered at the next suspension */
+    (void)weft_task_uncancel(parent);
+    (void)weft__task_cancel(parent, NULL);
+  }
+  size_t n = 0, size = (group->errors + 1) * sizeof(weft__record_t *);
+  weft__record_t **parts = weft__alloc(size);
+  if (parts == NULL) {
+    weft__set_error(weft__record_oom());
+    return WEFT_GROUP;
+  }
+  for (weft__group_child_t *child = group->failed; child != NULL; child = child->next_failed)
+    parts[n++] = weft__record_ref(child->task->future.error);
+  if (body != NULL) parts[n++] = weft__record_ref(body);
+  weft__set_error(weft__record_new_group(WEFT_GROUP, "unhandled errors in a TaskGroup", parts, n));
+  weft__free(parts, size);
+  return WEFT_GROUP;
+}
+
+static int raise_record(int code, weft__record_t *record) {
+  weft__set_error(weft__record_ref(record));
+  return code;
+}
+
+/* All children have ended: what the block comes to. */
+static int outcome(weft__taskgroup_t *group, leaving_t *leaving, int body) {
+  bool cancelled = leaving->cancel != NULL;
+  if (group->parent_cancelled && weft__task_uncancel_as(group->parent, group) == 0) cancelled = false;
+  if (leaving->body_is_base) return raise_record(body, leaving->body);
+  if (group->base != NULL) {
+    weft__record_t *record = group->base->task->future.error;
+    return raise_record(record->error.code, record);
+  }
+  if (cancelled && group->errors == 0) return raise_record(WEFT_CANCELLED, leaving->cancel);
+  bool body_failed = body < 0 && body != WEFT_CANCELLED;
+  if (group->errors > 0 || body_failed) return raise_group(group, body_failed ? leaving->body : NULL);
+  return body < 0 ? raise_record(body, leaving->body) : body;
+}
+
+static void free_children(weft__group_child_t *child) {
+  while (child != NULL) {
+    weft__group_child_t *next = child->next;
+    weft_task_unref(child->task);
+    weft__free(child, sizeof *child);
+    child = next;
+  }
+}
+
+static int check_exit(weft__taskgroup_t *group) {
+  const char *why = group->no_task                          ? "cannot determine the parent task"
+                    : group->parent == NULL                 ? "has not been entered"
+                    : group->finished || group->exiting     ? "is finished"
+                    : group->parent != weft__current_task() ? "was entered by another task"
+                                                            : NULL;
+  if (why == NULL) return 0;
+  char text[96];
+  describe(group, text, sizeof text);
+  return weft_fail(WEFT_RUNTIME, "TaskGroup %s %s", text, why);
+}
+
+int weft_taskgroup_exit(weft_taskgroup_t *public_group, int body) {
+  weft__taskgroup_t *group = inside(public_group);
+  int rc = check_exit(group);
+  if (rc < 0) return rc;
+  leaving_t leaving = {0};
+  if (body < 0) leaving.body = weft__record_for(body);
+  if (body == WEFT_CANCELLED) leaving.cancel = weft__record_ref(leaving.body);
+  weft__spin_lock(&group->lock);
+  group->exiting = true;
+  group->completed.released = group->unfinished == 0; /* from now on 0 is for good: nothing can be created any more */
+  leaving.body_is_base = is_base_error(body) && group->base == NULL;
+  weft__spin_unlock(&group->lock);
+  if (body < 0 && start_abort(group)) cancel_children(group);
+  wait_for_children(group, &leaving);
+  rc = outcome(group, &leaving, body);
+  weft__record_unref(leaving.body);
+  weft__record_unref(leaving.cancel);
+  free_children(group->children);
+  free_children(group->late);
+  group->children = group->late = NULL;
+  group->finished = true;
+  return rc;
+}
