@@ -4,33 +4,36 @@
 
 #include "harness.h"
 
-static WEFT_ASYNC(mark, unsigned char *);
-static int mark(unsigned char *cell) {
-  *cell = 1;
+typedef struct entry {
+  weft_task_t *task;
+  bool ran;
+} entry_t;
+
+static WEFT_ASYNC(mark, entry_t *);
+static int mark(entry_t *entry) {
+  entry->ran = true;
   return 0;
 }
 
 static WEFT_ASYNC(spawner, bench_run_t *, long);
 static int spawner(bench_run_t *run, long batch) {
-  weft_task_t **tasks = calloc((size_t)batch, sizeof(weft_task_t *));
-  unsigned char *cells = calloc((size_t)batch, 1);
-  if (tasks == NULL || cells == NULL) return weft_fail(-12, "no memory for a batch of %ld", batch);
+  entry_t *entries = calloc((size_t)batch, sizeof *entries);
+  if (entries == NULL) return weft_fail(-12, "no memory for a batch of %ld", batch);
   int rc = 0;
   long done = 0;
   bench_start(run);
   while (rc == 0 && done < run->ops) {
-    for (long i = 0; i < batch; i++) tasks[i] = weft_create_task(mark_async(&cells[i]));
+    for (long i = 0; i < batch; i++) entries[i].task = weft_create_task(mark_async(&entries[i]));
     for (long i = 0; i < batch; i++) {
-      int status = weft_join(tasks[i]);
+      int status = weft_join(entries[i].task);
       if (rc == 0) rc = status;
     }
     done += batch;
   }
   bench_stop(run);
-  for (long i = 0; rc == 0 && i < batch; i++) BENCH_CHECK(cells[i] == 1);
+  for (long i = 0; rc == 0 && i < batch; i++) BENCH_CHECK(entries[i].ran);
   run->ops = done;
-  free(cells);
-  free(tasks);
+  free(entries);
   return rc;
 }
 
