@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/atomics.h"
 #include "base/threads.h"
 
@@ -43,5 +44,6 @@ void weft__guards_allow_light(bool allow) { atom_store(&heavy_only, !allow, rela
 
 int weft__guard_install(char *low, size_t bytes) {
   if (weft__guards_light() && madvise(low, bytes, MADV_GUARD_INSTALL) == 0) return 0;
+  if (weft__alloc_refused()) return -ENOMEM;
   return mprotect(low, bytes, PROT_NONE) == 0 ? 0 : -errno;
 }
