@@ -248,6 +248,7 @@ void weft__loop_free(weft_loop_t *loop) { weft__free_aligned(loop, WEFT__CACHE_L
 
 /* ---- what the task floor asks of a loop -------------------------------------------------------------------------------- */
 
+unsigned weft__loop_workers(const weft_loop_t *loop) { return loop->worker_count; }
 bool weft__loop_counts_hops(const weft_loop_t *loop) { return loop->alone || loop->main_strand != NULL; }
 
 uint64_t weft__next_task_number(weft_loop_t *loop) {

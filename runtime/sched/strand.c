@@ -140,3 +140,22 @@ weft_strand_t *weft_strand_ref(weft_strand_t *strand) {
 void weft_strand_unref(weft_strand_t *strand) {
   if (strand != NULL) weft__strand_unref(strand);
 }
+
+int weft_strand_run(weft_strand_t *strand, weft_call_t call) {
+  int rc = weft__check_suspend("weft_strand_run");
+  if (rc < 0) return rc;
+  if (call.entry == NULL) return weft_fail(WEFT_TYPE, "weft_strand_run: a call without a function");
+  weft_task_t *task = weft__current_task();
+  weft_strand_t *outer = task->strand;
+  if (strand == outer) return call.entry(call.args.bytes);
+  if (strand != NULL && strand->loop != task->future.loop)
+    return weft_fail(WEFT_RUNTIME, "weft_strand_run: the strand belongs to a different loop");
+  if (strand != NULL) weft__strand_ref(strand);
+  task->strand = strand; /* read by whoever queues the task: by us, in the requeue */
+  weft__requeue();
+  rc = call.entry(call.args.bytes);
+  task->strand = outer;
+  weft__requeue();
+  if (strand != NULL) weft__strand_unref(strand);
+  return rc;
+}

@@ -47,6 +47,10 @@ weft_loop_t *weft__current_loop(void) {
   return worker != NULL ? worker->loop : NULL;
 }
 
+static __thread bool in_factory;
+void weft__in_factory(bool in) { in_factory = in; } /* a factory is no place to suspend: same thread before and after */
+bool weft__in_factory_now(void) { return in_factory; }
+
 int weft__check_suspend(const char *what) {
   if (weft__likely(weft__current_task() != NULL)) return 0;
   if (weft__worker() != NULL)
@@ -266,6 +270,12 @@ int weft__yield(void) {
   task->waiting_on = NULL;
   weft__park(after_yield, task);
   return weft__word_resume(&task->future.word) ? weft__task_deliver_cancel(task) : 0;
+}
+
+void weft__requeue(void) {
+  weft_task_t *task = weft__current_task();
+  weft__park(after_yield, task);
+  weft__word_stop_waiting(&task->future.word); /* READY -> RUNNING; what was asked meanwhile stays pending */
 }
 
 /* ---- running a child in place ------------------------------------------------------------------------------------------ */

@@ -35,6 +35,13 @@ void weft__post(weft_loop_t *loop, weft__item_t *item, weft_strand_t *strand);
 /* Leaves the current task's context; once it is saved, after(argument) runs on another stack of this worker, and what it
  * publishes may be resumed anywhere, at once. Returns when the task is run again, perhaps on another thread. */
 void weft__park(void (*after)(void *argument), void *argument);
+/* Puts the current task at the tail of its queue; 0, or WEFT_CANCELLED with its record set; -EPERM outside of a task. */
+int weft__yield(void);
+
+/* Requeues the current task at the tail and goes on with the others; 0 or WEFT_CANCELLED. */
+int weft__yield(void);
+/* The same without delivering a cancellation: to change the queue that the task belongs to. */
+void weft__requeue(void);
 
 /* If `child` is the newest ready task here and rules 8-11 allow it, runs it to its end on the caller's stack (the caller
  * is already WAITING on it) and answers true. */
@@ -45,6 +52,10 @@ void weft__run_eagerly(weft_task_t *task);
 
 /* True once the loop is closed. */
 bool weft__loop_refuses_tasks(const weft_loop_t *loop);
+unsigned weft__loop_workers(const weft_loop_t *loop);
+/* Marks this worker as running its loop's task factory. */
+void weft__in_factory(bool in);
+bool weft__in_factory_now(void);
 weft_task_factory_fn weft__loop_task_factory(const weft_loop_t *loop);
 
 /* True if sleeping tasks and other timers take asyncio's extra hop through the ready queue (one worker, serial). */

@@ -122,11 +122,14 @@ void weft__task_abandon(weft_task_t *task) {
 
 /* ---- creation -------------------------------------------------------------------------------------------------------- */
 
-static int check_options(const weft_call_t *call, const weft_task_options_t *options) {
+static int check_options(const weft_loop_t *loop, const weft_call_t *call, const weft_task_options_t *options) {
   if (call->entry == NULL) return weft_fail(WEFT_TYPE, "a coroutine was expected, got a call without a function");
   if (call->size > WEFT_CALL_BYTES)
     return weft_fail(-EINVAL, "%s: a call carries at most %d bytes of arguments", call->name, WEFT_CALL_BYTES);
   if (options == NULL) return 0;
+  if (options->worker > weft__loop_workers(loop))
+    return weft_fail(-EINVAL, "%s: there is no worker %u, the loop has %u", call->name, options->worker,
+                     weft__loop_workers(loop));
   if (options->stack_size != 0 && options->stack_size < WEFT__TASK_STACK_MIN)
     return weft_fail(-EINVAL, "%s: a stack of %zu bytes is too small, the least is %d", call->name, options->stack_size,
                      WEFT__TASK_STACK_MIN);
@@ -138,7 +141,7 @@ static weft_task_t *create(weft_loop_t *loop, weft_call_t *call, const weft_task
     weft_ignore(weft_fail(WEFT_RUNTIME, "no running event loop"));
     return NULL;
   }
-  if (check_options(call, options) < 0) return NULL;
+  if (check_options(loop, call, options) < 0) return NULL;
   if (weft__unlikely(weft__loop_refuses_tasks(loop))) {
     weft_ignore(weft_fail(WEFT_RUNTIME, "Event loop is closed"));
     return NULL;
@@ -161,21 +164,37 @@ weft_task_t *weft__create_task_plain(weft_loop_t *loop, weft_call_t call, const 
   return create(loop, &call, options, __builtin_return_address(0));
 }
 
+/* The factory's own calls of create_task make plain tasks: it is marked as running on this thread meanwhile. */
+static weft_task_t *by_factory(weft_task_factory_fn factory, weft_loop_t *loop, weft_call_t call,
+                               const weft_task_options_t *options) {
+  weft__in_factory(true);
+  weft_task_t *task = factory(loop, call, options);
+  weft__in_factory(false);
+  return task;
+}
+
+static weft_task_factory_fn factory_of(weft_loop_t *loop) {
+  weft_task_factory_fn factory = loop != NULL ? weft__loop_task_factory(loop) : NULL;
+  return weft__unlikely(factory != NULL) && !weft__in_factory_now() ? factory : NULL;
+}
+
 weft_task_t *weft_create_task_with(weft_call_t call, const weft_task_options_t *options) {
   weft_loop_t *loop = weft__current_loop();
-  weft_task_factory_fn factory = loop != NULL ? weft__loop_task_factory(loop) : NULL;
-  if (weft__unlikely(factory != NULL)) return factory(loop, call, options);
+  weft_task_factory_fn factory = factory_of(loop);
+  if (weft__unlikely(factory != NULL)) return by_factory(factory, loop, call, options);
   return create(loop, &call, options, __builtin_return_address(0));
 }
 
 weft_task_t *weft_create_task(weft_call_t call) {
   weft_loop_t *loop = weft__current_loop();
-  weft_task_factory_fn factory = loop != NULL ? weft__loop_task_factory(loop) : NULL;
-  if (weft__unlikely(factory != NULL)) return factory(loop, call, NULL);
+  weft_task_factory_fn factory = factory_of(loop);
+  if (weft__unlikely(factory != NULL)) return by_factory(factory, loop, call, NULL);
   return create(loop, &call, NULL, __builtin_return_address(0));
 }
 
 weft_task_t *weft_loop_create_task(weft_loop_t *loop, weft_call_t call) {
+  weft_task_factory_fn factory = factory_of(loop);
+  if (weft__unlikely(factory != NULL)) return by_factory(factory, loop, call, NULL);
   return create(loop, &call, NULL, __builtin_return_address(0));
 }
 
@@ -216,14 +235,15 @@ int weft_join(weft_task_t *task) {
 
 int weft_join_status(weft_task_t *task, int *status) {
   if (task == NULL) return weft_fail(-ENOMEM, "weft_join_status: no task (NULL: memory ran out when it was created?)");
-  int rc = 0;
+  weft_task_t *self = weft__current_task();
+  int asked = self != NULL ? weft_task_cancelling(self) : 0, rc = 0;
   if (!weft__future_done(&task->future)) rc = weft__future_wait(&task->future, "weft_join_status");
   if (!weft__future_done(&task->future)) return rc;
-  if (status != NULL) *status = task->future.value.status;
-  if (rc == 0)
-    rc = weft__future_outcome(&task->future, NULL);
-  else
-    weft__word_set(&task->future.word, WEFT__W_RETRIEVED);
+  int outcome = weft__future_outcome(&task->future, NULL);
+  if (status != NULL) *status = outcome;
+  /* A request on the joiner went on to the task; if that gave in, the joiner was cancelled with it. */
+  if (rc == 0 && self != NULL && outcome == WEFT_CANCELLED && weft_task_cancelling(self) > asked) rc = WEFT_CANCELLED;
+  if (rc == WEFT_CANCELLED && outcome != WEFT_CANCELLED) weft__set_error(weft__record_ref(weft__record_cancelled()));
   use_up(task, "weft_join_status");
   weft_future_unref(&task->future);
   return rc;
@@ -269,9 +289,12 @@ const weft_error_t *weft_task_error(weft_task_t *task) {
 
 const char *weft_task_get_name(const weft_task_t *task) {
   if (task->name != NULL) return task->name;
-  char *name = (char *)task->default_name; /* written once with the same text by whoever asks first */
-  if (name[0] == '\0') snprintf(name, sizeof task->default_name, "Task-%llu", (unsigned long long)task->number);
-  return name;
+  weft_task_t *self = (weft_task_t *)task; /* the text is made when first asked for; const promises the same answer */
+  weft__word_lock(&self->future.word);
+  if (self->default_name[0] == '\0')
+    snprintf(self->default_name, sizeof self->default_name, "Task-%llu", (unsigned long long)task->number);
+  weft__word_unlock(&self->future.word, 0, 0);
+  return self->default_name;
 }
 
 int weft_task_set_name(weft_task_t *task, const char *name) {
