@@ -16,10 +16,10 @@ typedef struct weft_event {
   uint64_t opaque_[3];
 } weft_event_t;
 typedef struct weft_condition {
-  uint64_t opaque_[4];
+  uint64_t opaque_[6];
 } weft_condition_t;
 typedef struct weft_semaphore {
-  uint64_t opaque_[4];
+  uint64_t opaque_[5];
 } weft_semaphore_t;
 typedef struct weft_barrier {
   uint64_t opaque_[5];
