@@ -35,8 +35,6 @@ void weft__post(weft_loop_t *loop, weft__item_t *item, weft_strand_t *strand);
 /* Leaves the current task's context; once it is saved, after(argument) runs on another stack of this worker, and what it
  * publishes may be resumed anywhere, at once. Returns when the task is run again, perhaps on another thread. */
 void weft__park(void (*after)(void *argument), void *argument);
-/* Puts the current task at the tail of its queue; 0, or WEFT_CANCELLED with its record set; -EPERM outside of a task. */
-int weft__yield(void);
 
 /* Requeues the current task at the tail and goes on with the others; 0 or WEFT_CANCELLED. */
 int weft__yield(void);
