@@ -17,6 +17,15 @@
 #include "sched/loop.h"
 #include "sched/strand.h"
 
+static void describe_overflow(const char **name, size_t *size) {
+  weft__worker_t *worker = weft__worker();
+  weft_task_t *task = worker != NULL ? worker->current : NULL;
+  *name = task != NULL ? weft_task_get_name(task) : NULL;
+  *size = worker != NULL && worker->fiber != NULL ? worker->fiber->size : 0;
+}
+static void set_describe(void) { weft__overflow_describe = describe_overflow; }
+static weft__once_t describe_once = WEFT__ONCE_INIT;
+
 /* ---- opening ----------------------------------------------------------------------------------------------------------- */
 
 static int count_workers(const weft_config_t *config, unsigned *out) {
@@ -95,6 +104,7 @@ int weft__loop_open(const weft_config_t *config, weft_loop_t **out) {
   weft__list_init(&loop->injected);
   for (unsigned i = 0; i < WEFT__SHARDS; i++) weft__list_init(&loop->shards[i].tasks);
   weft__stacks_retain();
+  weft__once(&describe_once, set_describe);
   rc = weft__overflow_install();
   if (rc == 0) {
     rc = open_workers(loop);
@@ -116,17 +126,9 @@ int weft__loop_open(const weft_config_t *config, weft_loop_t **out) {
 
 /* ---- running ----------------------------------------------------------------------------------------------------------- */
 
-static void describe_overflow(const char **name, size_t *size) {
-  weft__worker_t *worker = weft__worker();
-  weft_task_t *task = worker != NULL ? worker->current : NULL;
-  *name = task != NULL ? weft_task_get_name(task) : NULL;
-  *size = worker != NULL && worker->fiber != NULL ? worker->fiber->size : 0;
-}
-
 static int enter_thread(weft__worker_t *worker) {
   weft__worker_set(worker);
   weft__fiber_adopt_thread(&worker->base);
-  weft__overflow_describe = describe_overflow;
   return weft__overflow_enter_thread(&worker->overflow);
 }
 
