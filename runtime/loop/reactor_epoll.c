@@ -222,16 +222,24 @@ static int deliver(epoll_reactor_t *reactor, const struct epoll_event *events, i
   return delivered;
 }
 
+/* Runs the libuv loop if it is due, and answers how long one may sleep: not at all after a run, whose callbacks may have
+ * made something ready. */
+static int64_t limit_by_uv(weft__uv_t *uv, int64_t timeout_ns) {
+  int64_t due = weft__uv_deadline(uv);
+  if (due == WEFT__TIME_NEVER && !weft__uv_changed(uv)) return timeout_ns;
+  int64_t now = weft__clock_now();
+  if (weft__uv_changed(uv) || due <= now) {
+    weft__uv_run(uv);
+    return 0;
+  }
+  return timeout_ns < 0 || due - now < timeout_ns ? due - now : timeout_ns;
+}
+
 int weft__reactor_poll(weft__reactor_t *core, int64_t timeout_ns) {
   epoll_reactor_t *reactor = epoll_of(core);
   struct epoll_event events[BATCH];
   weft__uv_t *uv = atom_load(&reactor->uv, acquire);
-  if (weft__unlikely(uv != NULL)) {
-    int64_t now = weft__clock_now();
-    if (weft__uv_changed(uv) || weft__uv_deadline(uv) <= now) weft__uv_run(uv);
-    int64_t due = weft__uv_changed(uv) ? 0 : weft__uv_deadline(uv);
-    if (due != WEFT__TIME_NEVER && (timeout_ns < 0 || due - now < timeout_ns)) timeout_ns = due <= now ? 0 : due - now;
-  }
+  if (weft__unlikely(uv != NULL)) timeout_ns = limit_by_uv(uv, timeout_ns);
   if (timeout_ns != 0) {
     int awake = AWAKE;
     /* acq_rel, failing acquire: a link of the bell's chain, see reactor.h */

@@ -152,7 +152,7 @@ static void note_state(weft__uv_t *uv) {
 }
 
 void weft__uv_run(weft__uv_t *uv) {
-  if (atom_load(&uv->wanted, relaxed) > 0 || !try_lock(uv)) {
+  if (weft__uv_wanted(uv) > 0 || !try_lock(uv)) {
     /* Whoever holds it marks and rings when he is done, but he may be a poller like us: so mark it here, too. */
     atom_store(&uv->changed, true, release);
     sched_yield();
@@ -167,6 +167,7 @@ void weft__uv_run(weft__uv_t *uv) {
 }
 
 int weft__uv_backend_fd(const weft__uv_t *uv) { return uv_backend_fd(&uv->loop); }
+unsigned weft__uv_wanted(const weft__uv_t *uv) { return atom_load(&uv->wanted, relaxed); }
 bool weft__uv_changed(const weft__uv_t *uv) { return atom_load(&uv->changed, acquire); }
 int64_t weft__uv_deadline(const weft__uv_t *uv) { return atom_load(&uv->deadline, relaxed); }
 bool weft__uv_alive(const weft__uv_t *uv) { return atom_load(&uv->alive, relaxed); }

@@ -28,6 +28,8 @@ struct uv_loop_s *weft__uv_lock(weft__uv_t *uv);
 void weft__uv_unlock(weft__uv_t *uv);
 /* Whether this thread holds any. */
 bool weft__uv_held_here(void);
+/* How many wait for the lock. A hint. */
+unsigned weft__uv_wanted(const weft__uv_t *uv);
 
 /* For the reactor. */
 int weft__uv_backend_fd(const weft__uv_t *uv);
