@@ -46,8 +46,8 @@ static inline void weft__context_make(weft__context_t *context, char *stack_low,
                                       void (*start)(void *), void *arg) {
   (void)stack_low;
   void **top = (void **)(void *)stack_high - 2;
-  top[0] = (void *)start;
-  top[1] = NULL;
+  top[0] = NULL; /* what an unwinder that knows no better takes for the return address */
+  top[1] = (void *)start;
   context->sp = top;
   context->pc = (void *)weft__context_start;
   context->frame = NULL;

@@ -1,6 +1,6 @@
 /* context_aarch64.S: where a made context begins. The switch itself is in context.h, in the function that switches.
  *
- * On entry: sp -> the start routine, x19 = its argument (weft__context_make). The return address is marked undefined,
+ * On entry: sp -> NULL, the start routine, x19 = its argument (weft__context_make). The return address is marked undefined,
  * which is how unwinders know the outermost frame. `bti jc` is the landing pad of the first switch's jump. */
         .text
         .globl weft__context_start
@@ -12,7 +12,7 @@ weft__context_start:
         .cfi_undefined x30
         .cfi_def_cfa sp, 16
         hint #38
-        ldr x16, [sp]
+        ldr x16, [sp, #8]
         mov x29, xzr
         mov x30, xzr
         mov x0, x19

@@ -64,9 +64,12 @@ static walk_t first_walk, second_walk;
 
 static WEFT__NOINLINE void walk_from_here(walk_t *walk) { walk->end = _Unwind_Backtrace(note_frame, walk); }
 
+static void inner(int depth);
+static void (*volatile call_inner)(int depth) = inner; /* no compiler makes one frame of several */
+
 static WEFT__NOINLINE void inner(int depth) {
   if (depth > 0) {
-    inner(depth - 1);
+    call_inner(depth - 1);
   } else {
     walk_from_here(&first_walk);
     weft__fiber_switch(fiber, &base);
@@ -77,7 +80,7 @@ static WEFT__NOINLINE void inner(int depth) {
 
 static void outer(void *arg) {
   (void)arg;
-  inner(5);
+  call_inner(5);
   weft__fiber_switch_final(fiber, &base);
 }
 

@@ -69,6 +69,9 @@ static void overflow(void *arg) {
 }
 static void touch_null(void *arg) {
   (void)arg;
+#ifdef WEFT_VALGRIND
+  VALGRIND_DISABLE_ERROR_REPORTING; /* it is meant */
+#endif
   *(volatile int *)nearly_null = 1;
 }
 /* A stray pointer into another stack's guard, while this one has plenty of room. */
@@ -84,9 +87,13 @@ static void describe(const char **name, size_t *size) {
   if (described_size != 0) *size = described_size;
 }
 
-static void run_on_fiber(size_t size, void (*entry)(void *), void *arg) {
-  weft__overflow_thread_t thread;
+static void prepare(void) {
+  static weft__overflow_thread_t thread;
   if (weft__overflow_install() != 0 || weft__overflow_enter_thread(&thread) != 0) _exit(9);
+}
+
+static void run_on_fiber(size_t size, void (*entry)(void *), void *arg) {
+  prepare();
   weft__fiber_adopt_thread(&base);
   fiber = weft__fiber_new(NULL, size, entry, arg);
   weft__fiber_switch(&base, fiber);
@@ -183,12 +190,12 @@ static void chain_ignored(void) {
   other_fault();
 }
 static void sent_by_somebody(void) {
-  if (weft__overflow_install() != 0) _exit(9);
+  prepare();
   raise(SIGSEGV);
 }
 static void sent_and_ignored(void) {
   signal(SIGSEGV, SIG_IGN);
-  if (weft__overflow_install() != 0) _exit(9);
+  prepare();
   raise(SIGSEGV);
   _exit(43);
 }
