@@ -2,7 +2,7 @@
 #include "sync/shield.h"
 
 #include <errno.h>
-#include <weft/wait.h>
+#include <weft/shield.h>
 
 #include "base/alloc.h"
 #include "sync/awaiter.h"
