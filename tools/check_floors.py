@@ -20,7 +20,7 @@ DOORS = {
     "threads.h": {"base/threads.h", "base/threads.c"},
     "pthread.h": {"base/threads.h", "base/threads.c"},
     "jemalloc/jemalloc.h": {"base/alloc.c", "base/alloc.h"},
-    "ucontext.h": {"fiber/context.h", "fiber/context_ucontext.c"},
+    "ucontext.h": {"fiber/context.h", "fiber/context_ucontext.c", "fiber/overflow.c"},
 }
 # Folders that exist in this tree, and nothing beside them but dot files.
 TOP = {"runtime", "include", "tests", "bench", "tools", "CMakeLists.txt", "README.md", "LICENSE", "CHANGELOG.md",
