@@ -1,7 +1,7 @@
 /* debug.c: the exception handler, the log, slow callbacks. */
 #include "run/debug.h"
 
-#include <math.h>
+#include <dlfcn.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -52,6 +52,21 @@ void weft__report_context(weft_loop_t *loop, const char *message, const weft_err
 void weft__report(weft_loop_t *loop, const char *message, const weft_error_t *error, weft_future_t *future,
                   weft_task_t *task) {
   weft__report_context(loop, message, error, NULL, future, task);
+}
+
+void weft__report_handle(weft_loop_t *loop, const void *fn, const weft_error_t *error, const weft_handle_t *handle) {
+  char message[128];
+  Dl_info info;
+  if (dladdr(fn, &info) != 0 && info.dli_sname != NULL && info.dli_saddr == fn)
+    snprintf(message, sizeof message, "Exception in callback %s", info.dli_sname);
+  else
+    snprintf(message, sizeof message, "Exception in callback %p", fn);
+  weft__report_context(loop, message, error, handle, NULL, NULL);
+}
+
+void weft__report_callback(weft_loop_t *loop, const void *fn, const weft_error_t *error) {
+  static const weft_handle_t handle; /* a done callback's handle cannot be cancelled any more */
+  weft__report_handle(loop, fn, error, &handle);
 }
 
 void weft_loop_set_exception_handler(weft_loop_t *loop, weft_exception_handler_fn fn, void *data) {

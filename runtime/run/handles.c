@@ -140,7 +140,8 @@ static void run_slot(weft__item_t *item) {
   weft__context_enter(&frame, slot->context);
   slot->context = NULL;
   int64_t begun = weft__debug_begin(loop);
-  int rc = slot->fn(slot->data);
+  weft_callback_fn fn = slot->fn;
+  int rc = fn(slot->data);
   weft__debug_end(loop, begun, "Handle", NULL);
   weft__context_leave(&frame);
   if (rc < 0) {
@@ -148,7 +149,7 @@ static void run_slot(weft__item_t *item) {
     if (rc == WEFT_EXIT || rc == WEFT_INTERRUPT)
       weft__base_error(loop, record);
     else
-      weft__report_context(loop, "Exception in callback", &record->error, &handle, NULL, NULL);
+      weft__report_handle(loop, (const void *)(uintptr_t)fn, &record->error, &handle);
     weft__record_unref(record);
   }
   give_slot(slot);

@@ -29,7 +29,7 @@ static void drop_until(until_done_t *until) {
 
 static void stop_when_done(weft__watch_t *watch) {
   until_done_t *until = weft__container_of(watch, until_done_t, watch);
-  if (!atom_load(&until->abandoned, acquire)) weft__loop_stop(until->loop);
+  if (!atom_load(&until->abandoned, acquire)) weft__loop_stop_soon(until->loop);
   drop_until(until);
 }
 

@@ -107,27 +107,29 @@ void weft__found_work(weft__worker_t *worker) {
 
 /* ---- the lookout ------------------------------------------------------------------------------------------------------- */
 
-static bool take_over(weft__worker_t *worker, weft__worker_t *stalled) {
-  bool found = weft__steal(worker, stalled);
+/* What of a stalled worker's can be served from here: its descriptors and timers. */
+static void serve(weft__worker_t *worker, weft__worker_t *stalled) {
   if (weft__reactor_interest(stalled->reactor) > 0) weft__reactor_poll_other(stalled->reactor);
   if (!worker->loop->config.virtual_time && worker->loop->main_strand == NULL &&
       weft__timers_next(&stalled->timers) != INT64_MAX)
     weft__timers_expire(&stalled->timers, weft__loop_now(worker->loop));
-  return found || weft__ready_count(worker) > 0;
 }
 
-/* True if somebody runs. */
-static bool look_round(weft__worker_t *worker, bool *found) {
+/* Looks at everybody once. True: somebody runs. *stalled: one that stood still with entries in its queue: they are taken
+ * after the idle bit is cleared, so that nothing is on its way while everybody seems idle. */
+static bool look_round(weft__worker_t *worker, weft__worker_t **stalled) {
   weft_loop_t *loop = worker->loop;
   bool running = false;
-  for (unsigned i = 0; i < loop->worker_count && !*found; i++) {
+  for (unsigned i = 0; i < loop->worker_count; i++) {
     weft__worker_t *other = &loop->workers[i];
     uint64_t ticks = atom_load(&other->stats.ticks, relaxed);
     bool moved = ticks != worker->sampled[i];
     worker->sampled[i] = ticks;
     if (other == worker || bit_is_set(loop, i)) continue;
     running = true;
-    if (!moved) *found = take_over(worker, other);
+    if (moved) continue;
+    serve(worker, other);
+    if (*stalled == NULL && weft__ready_count(other) > 0) *stalled = other;
   }
   return running;
 }
@@ -152,13 +154,21 @@ static void wake_dozing_lookout(weft_loop_t *loop) {
 
 /* ---- virtual time ------------------------------------------------------------------------------------------------------ */
 
+/* Also what stands alone at an idle worker: one that jumped has queued what its timers fired before its bit is cleared. It
+ * did so under jump_lock, which orders it before our look. */
+static bool nothing_ready(const weft_loop_t *loop) {
+  for (unsigned i = 0; i < loop->worker_count; i++)
+    if (weft__ready_count(&loop->workers[i]) > 0) return false;
+  return atom_load(&loop->inject_count, relaxed) == 0;
+}
+
 /* Moves the clock to the next timer if nothing can run and nobody outside is awaited. True: something may be ready now. */
 static bool jump(weft__worker_t *worker) {
   weft_loop_t *loop = worker->loop;
   if (!weft__spin_trylock(&loop->jump_lock)) return false;
   bool jumped = false;
   int64_t next = weft__timers_next(weft__timers_of(loop));
-  if (atom_load(&loop->idle_count, seq_cst) == loop->worker_count && !weft__work_anywhere(loop) &&
+  if (atom_load(&loop->idle_count, seq_cst) == loop->worker_count && nothing_ready(loop) &&
       atom_load(&loop->external, acquire) == 0 && next != INT64_MAX) {
     if (next > atom_load(&loop->virtual_now, relaxed)) atom_store(&loop->virtual_now, next, relaxed);
     weft__run_timers(worker);
@@ -187,14 +197,16 @@ static bool must_wake(weft__worker_t *worker) {
          weft__ready_count(worker) > 0 || until_timer(worker) == 0;
 }
 
-static void sleep_shared(weft__worker_t *worker) {
+/* The worker whose queue is to be taken over, or NULL. */
+static weft__worker_t *sleep_shared(weft__worker_t *worker) {
   weft_loop_t *loop = worker->loop;
   unsigned quiet = 0;
-  bool found = false;
-  while (bit_is_set(loop, worker->index) && !found && !must_wake(worker)) {
+  weft__worker_t *stalled = NULL;
+  while (bit_is_set(loop, worker->index) && stalled == NULL && !must_wake(worker)) {
     if (loop->config.virtual_time && atom_load(&loop->idle_count, seq_cst) == loop->worker_count) {
       weft__reactor_poll(worker->reactor, 0);
-      if (weft__ready_count(worker) > 0 || jump(worker)) return;
+      if (weft__ready_count(worker) > 0 || jump(worker)) break;
+      if (!bit_is_set(loop, worker->index) || must_wake(worker)) break; /* that poll may have taken the ring that says so */
     }
     unsigned nobody = 0;
     bool lookout = atom_load(&loop->lookout, relaxed) == worker->index + 1 ||
@@ -213,9 +225,10 @@ static void sleep_shared(weft__worker_t *worker) {
     weft__reactor_poll(worker->reactor, limit);
     if (lookout) {
       if (quiet >= DOZE_ROUNDS && !atom_load(&loop->lookout_dozes, seq_cst)) quiet = 0; /* woken from the doze */
-      quiet = look_round(worker, &found) ? 0 : quiet + 1;
+      quiet = look_round(worker, &stalled) ? 0 : quiet + 1;
     }
   }
+  return stalled;
 }
 
 void weft__idle(weft__worker_t *worker) {
@@ -224,8 +237,9 @@ void weft__idle(weft__worker_t *worker) {
   atom_store(&worker->stats.parks, atom_load(&worker->stats.parks, relaxed) + 1, relaxed);
   bit_set(loop, worker->index);
   atom_fence_seq_cst(); /* partner: the fence in weft__wake_one */
-  sleep_shared(worker);
+  weft__worker_t *stalled = sleep_shared(worker);
   if (!bit_clear(loop, worker->index)) worker->searching = true; /* a waker claimed us, and set `searching` for us */
+  if (stalled != NULL) weft__steal(worker, stalled);
   hand_on_lookout(worker);
   wake_dozing_lookout(loop);
 }

@@ -161,7 +161,9 @@ void weft__worker_rest(weft__worker_t *worker); /* after a run: gives its cached
 void weft__run_timers(weft__worker_t *worker);
 
 /* ---- strand.c ---- */
-weft_strand_t *weft__strand_new(weft_loop_t *loop, bool serial);
+weft_strand_t *weft__strand_new(weft_loop_t *loop, bool callbacks, bool serial);
+/* Stops the loop at the end of the pass of callbacks that runs now, else after the next one. */
+void weft__strand_stop(weft_strand_t *strand);
 void weft__strand_push(weft_strand_t *strand, weft__item_t *item, bool hop);
 /* The step of the strand's member on this worker is over. */
 void weft__strand_release(weft_strand_t *strand);
@@ -177,6 +179,8 @@ int weft__loop_open(const weft_config_t *config, weft_loop_t **out);
 /* Runs the workers on this thread and others until weft__loop_stop. 0 or a negative error. */
 int weft__loop_run(weft_loop_t *loop);
 void weft__loop_stop(weft_loop_t *loop);
+/* asyncio's stop: what was scheduled before still runs. */
+void weft__loop_stop_soon(weft_loop_t *loop);
 /* Not running: releases everything but the loop's own memory, which then says that it is closed. */
 void weft__loop_empty(weft_loop_t *loop);
 void weft__loop_free(weft_loop_t *loop);

@@ -70,7 +70,7 @@ static int open_workers(weft_loop_t *loop) {
 
 static int open_strands(weft_loop_t *loop) {
   if (loop->alone) return 0;
-  loop->callback_strand = weft__strand_new(loop, loop->config.serial);
+  loop->callback_strand = weft__strand_new(loop, true, loop->config.serial);
   if (loop->callback_strand == NULL) return -ENOMEM;
   if (loop->config.serial) {
     loop->main_strand = loop->callback_strand;
@@ -179,9 +179,17 @@ int weft__loop_run(weft_loop_t *loop) {
   return rc < 0 ? weft_fail(rc, "the workers' threads could not be started: %s", weft_strerror(rc)) : 0;
 }
 
+void weft__loop_stop_soon(weft_loop_t *loop) {
+  if (loop->alone)
+    weft__loop_stop(loop); /* the running pass ends first */
+  else
+    weft__strand_stop(loop->callback_strand);
+}
+
 int weft_loop_stop(weft_loop_t *loop) {
   if (loop == NULL) return weft_fail(-EINVAL, "weft_loop_stop: no loop");
-  weft__loop_stop(loop);
+  if (weft_loop_is_closed(loop)) return weft_fail(WEFT_RUNTIME, "Event loop is closed");
+  weft__loop_stop_soon(loop);
   return 0;
 }
 

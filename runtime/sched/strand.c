@@ -13,7 +13,7 @@ static void run_strand(weft__item_t *item) {
 
 bool weft__strand_runs_item(const weft__item_t *item) { return item->run == run_strand; }
 
-weft_strand_t *weft__strand_new(weft_loop_t *loop, bool serial) {
+weft_strand_t *weft__strand_new(weft_loop_t *loop, bool callbacks, bool serial) {
   weft_strand_t *strand = weft__alloc_zero(sizeof *strand);
   if (strand == NULL) return NULL;
   strand->item.run = run_strand;
@@ -22,6 +22,7 @@ weft_strand_t *weft__strand_new(weft_loop_t *loop, bool serial) {
   strand->loop = loop;
   weft__list_init(&strand->members);
   strand->serial = serial;
+  strand->callbacks = callbacks;
   return strand;
 }
 
@@ -70,17 +71,29 @@ static void expire_as_runner(weft_strand_t *strand) {
   if (weft__timers_next(timers) != INT64_MAX) weft__timers_expire(timers, weft__loop_now(strand->loop));
 }
 
+/* Between two passes of the callbacks' strand. False: the loop stops here. */
+static bool begin_pass(weft_strand_t *strand) {
+  if (strand->serial) expire_as_runner(strand);
+  weft__spin_lock(&strand->lock);
+  bool stop = strand->stop && !strand->stop_next;
+  strand->stop_next = false;
+  if (stop) strand->stop = false;
+  strand->pass_left = strand->count;
+  weft__spin_unlock(&strand->lock);
+  if (stop) weft__loop_stop(strand->loop);
+  return !stop;
+}
+
 /* The first member, as an entry, or 0 if there is none. Only the strand's runner. */
 weft__entry_t weft__strand_next(weft_strand_t *strand) {
-  if (strand->serial && strand->pass_left == 0) {
-    expire_as_runner(strand);
-    weft__spin_lock(&strand->lock);
-    strand->pass_left = strand->count;
-    weft__spin_unlock(&strand->lock);
-  }
+  if (strand->callbacks && atom_load(&strand->loop->stopping, relaxed)) return 0; /* it waits for the next run */
+  if (strand->callbacks && strand->pass_left == 0 && !begin_pass(strand)) return 0;
   weft__spin_lock(&strand->lock);
   weft__link_t *link = weft__list_pop_front(&strand->members);
-  if (link != NULL) strand->count--;
+  if (link != NULL) {
+    strand->count--;
+    strand->running = true;
+  }
   weft__spin_unlock(&strand->lock);
   if (strand->pass_left > 0) strand->pass_left--;
   if (link == NULL) return 0;
@@ -92,7 +105,8 @@ weft__entry_t weft__strand_next(weft_strand_t *strand) {
 
 void weft__strand_release(weft_strand_t *strand) {
   weft__spin_lock(&strand->lock);
-  bool more = strand->count > 0;
+  bool more = strand->count > 0 || strand->stop;
+  strand->running = false;
   if (!more) strand->active = false;
   weft__spin_unlock(&strand->lock);
   if (more)
@@ -101,8 +115,24 @@ void weft__strand_release(weft_strand_t *strand) {
     weft__strand_unref(strand);
 }
 
+void weft__strand_stop(weft_strand_t *strand) {
+  weft__spin_lock(&strand->lock);
+  strand->stop = true;
+  strand->stop_next = !strand->running;
+  bool start = !strand->active;
+  if (start) {
+    strand->active = true;
+    weft__strand_ref(strand);
+  }
+  weft__spin_unlock(&strand->lock);
+  if (start) weft__schedule_entry(strand->loop, &strand->item, false, false);
+}
+
 void weft__strand_run_timers(weft_strand_t *strand) {
-  if (weft__timers_next(weft__timers_of(strand->loop)) == INT64_MAX) return;
+  weft_loop_t *loop = strand->loop;
+  int64_t next = weft__timers_next(weft__timers_of(loop));
+  /* A look from outside must not move a virtual clock unless something is due. */
+  if (next == INT64_MAX || (loop->config.virtual_time && next > atom_load(&loop->virtual_now, relaxed))) return;
   weft__spin_lock(&strand->lock);
   bool claimed = !strand->active;
   strand->active = true;
@@ -127,7 +157,7 @@ weft_strand_t *weft_strand_open(void) {
     weft_ignore(weft_fail(WEFT_RUNTIME, "no running event loop"));
     return NULL;
   }
-  weft_strand_t *strand = weft__strand_new(loop, false);
+  weft_strand_t *strand = weft__strand_new(loop, false, false);
   if (strand == NULL) weft_ignore(weft_fail(-ENOMEM, "no memory for a strand"));
   return strand;
 }

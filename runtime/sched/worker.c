@@ -175,6 +175,11 @@ static void run_entry(weft__worker_t *worker, weft__entry_t entry) {
     return;
   }
   weft_task_t *task = weft__task_of_item(item);
+  if (weft__unlikely(in_strand && task->strand != worker->strand)) { /* it waited for callbacks only: see futures.c */
+    weft__schedule_task(task);
+    end_step(worker);
+    return;
+  }
   if (entry & WEFT__ENTRY_HOP) {
     end_hop(task, in_strand);
     end_step(worker);
@@ -401,7 +406,8 @@ void weft__run_timers(weft__worker_t *worker) {
   weft__timers_t *timers = weft__timers_of(loop);
   int64_t next = weft__timers_next(timers);
   if (next == INT64_MAX) return;
-  int64_t now = weft__loop_now(loop);
+  /* Several workers look at no fixed moments: their looks do not move a virtual clock. */
+  int64_t now = loop->config.virtual_time && !loop->alone ? atom_load(&loop->virtual_now, relaxed) : weft__loop_now(loop);
   if (next <= now) weft__timers_expire(timers, now);
 }
 

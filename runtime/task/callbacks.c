@@ -37,9 +37,11 @@ static void run_callback(weft__watch_t *watch) {
     if (rc == WEFT_EXIT || rc == WEFT_INTERRUPT)
       weft__base_error(watch->future->loop, record);
     else
-      weft__report(watch->future->loop, "Exception in callback", &record->error, watch->future, NULL);
+      weft__report_callback(watch->future->loop, (const void *)(uintptr_t)callback->fn, &record->error);
     weft__record_unref(record);
   }
+  if (weft__callback_strand(watch->future->loop) != NULL)
+    atom_sub(&watch->future->callbacks, 1, release); /* partner: settle's acquire */
   drop_callback(callback);
 }
 
@@ -52,7 +54,7 @@ int weft_future_add_done_callback(weft_future_t *future, weft_done_fn fn, void *
   callback->data = data;
   callback->context = weft__context_of_new_task();
   weft_future_ref(future);
-  weft__future_watch(future, &callback->watch, run_callback, weft__callback_strand(future->loop));
+  weft__future_watch_callback(future, &callback->watch, run_callback);
   return 0;
 }
 

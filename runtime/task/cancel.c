@@ -42,7 +42,7 @@ static enum verdict request_one(weft_task_t *task, weft__record_t *reason, bool 
     }
     phase = WEFT__READY; /* claimed, or about to go on by itself after a run in place */
   }
-  keep_reason(task, reason);
+  if (!(word & WEFT__W_CANCELLED)) keep_reason(task, reason); /* the error that is on its way keeps its words */
   if (phase == WEFT__WAITING) {
     weft__word_unlock(&task->future.word, WEFT__W_PHASE, to_ready | WEFT__W_CANCELLED);
     weft__schedule_task(task);
@@ -119,6 +119,14 @@ int weft_task_cancelling(const weft_task_t *task) {
   int count = task->cancelling;
   weft__word_unlock(word, 0, 0);
   return count;
+}
+
+int weft__task_cancelling_at_entry(weft_task_t *task) {
+  uint64_t word = weft__word_lock(&task->future.word);
+  int count = task->cancelling;
+  weft__word_unlock(&task->future.word, 0, 0);
+  bool pending = (word & WEFT__W_MUST_CANCEL) != 0 && !weft__loop_counts_hops(task->future.loop);
+  return pending && count > 0 ? count - 1 : count;
 }
 
 int weft__task_uncancel_as(weft_task_t *task, const void *tag) {

@@ -28,6 +28,9 @@ struct weft_future {
   weft_loop_t *loop; /* borrowed: a loop outlives its futures' use, see weft_loop_close */
   weft__list_t nodes;
   weft__record_t *error; /* owned; written before the outcome is published */
+  /* Several workers: done callbacks that are queued or run. Raised before the outcome is published, or under LOCK, so that
+   * whoever sees the outcome sees it. */
+  _Atomic(unsigned) callbacks;
   unsigned char kind;
   unsigned char value_size;
   /* For futures that stand for several others (gather): what cancel() does instead. Called without LOCK, with a
@@ -51,12 +54,15 @@ typedef struct weft__watch {
   weft_future_t *future; /* borrowed */
   weft_strand_t *strand; /* where to run; NULL: anywhere */
   void (*fn)(struct weft__watch *watch);
+  bool callback; /* a user's done callback */
 } weft__watch_t;
 
 void weft__future_init(weft_future_t *future, weft_loop_t *loop, enum weft__future_kind kind, size_t value_size);
 /* Queues at once if the future is done already. */
 void weft__future_watch(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *),
                         weft_strand_t *strand);
+/* For users' done callbacks: in the loop's callbacks' strand. */
+void weft__future_watch_callback(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *));
 /* True: it will not run. False: it has run, is running, or is queued. */
 bool weft__future_unwatch(weft_future_t *future, weft__watch_t *watch);
 
@@ -67,6 +73,8 @@ bool weft__future_cancel(weft_future_t *future, weft__record_t *reason);
 /* Suspends the current task until the future is done; cancelling the task cancels the future. 0, or WEFT_CANCELLED if the
  * task itself is to be cancelled (its record is set). what: the public function, for -EPERM. */
 int weft__future_wait(weft_future_t *future, const char *what);
+/* The whole of an await but its outcome: waits unless it is done; then, on several workers, for its done callbacks. */
+int weft__future_settle(weft_future_t *future, const char *what);
 /* What an await of a done future returns: the value (for tasks the status), or the code with the record made current. */
 int weft__future_outcome(weft_future_t *future, void *value);
 

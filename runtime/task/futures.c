@@ -38,15 +38,34 @@ static void claim_node(weft__node_t *node, weft__list_t *ready) {
   if (weft__word_wake(&task->future.word, WEFT__READY)) weft__list_push_back(ready, &task->item.link);
 }
 
+/* On several workers an await that returns must find the callbacks that were added before the end to have run, as on one:
+ * what was registered after a callback (waiters, the runtime's watches) goes through the callbacks' strand, which passes
+ * waiters on; and while any callback is pending, those that come later go the same way (weft__future_settle). */
 static void queue_claimed(weft_loop_t *loop, weft__list_t *ready) {
+  weft_strand_t *callbacks = weft__callback_strand(loop);
+  bool after_callback = false;
   weft__link_t *link;
   while ((link = weft__list_pop_front(ready)) != NULL) {
     weft__item_t *item = weft__container_of(link, weft__item_t, link);
-    if (item->run == NULL)
+    if (item->run == NULL && after_callback) {
+      weft__post(loop, item, callbacks);
+    } else if (item->run == NULL) {
       weft__schedule_task(weft__task_of_item(item));
-    else
-      weft__post(loop, item, weft__container_of(item, weft__watch_t, item)->strand);
+    } else {
+      weft__watch_t *watch = weft__container_of(item, weft__watch_t, item);
+      after_callback = after_callback || watch->callback;
+      weft__post(loop, item, watch->strand == NULL && after_callback ? callbacks : watch->strand);
+    }
   }
+}
+
+static unsigned count_callbacks(weft__list_t *ready) {
+  unsigned count = 0;
+  for (weft__link_t *link = ready->head.next; link != &ready->head; link = link->next) {
+    weft__item_t *item = weft__container_of(link, weft__item_t, link);
+    if (item->run != NULL) count += weft__container_of(item, weft__watch_t, item)->callback;
+  }
+  return count;
 }
 
 /* Takes LOCK unless the future is done. */
@@ -71,6 +90,8 @@ int weft__future_complete(weft_future_t *future, enum weft__outcome outcome, con
   while ((link = weft__list_first(&future->nodes)) != NULL)
     claim_node(weft__container_of(link, weft__node_t, link), &ready);
   weft_loop_t *loop = future->loop;
+  /* relaxed: published by the outcome's release below */
+  if (weft__callback_strand(loop) != NULL) atom_add(&future->callbacks, count_callbacks(&ready), relaxed);
   /* The release of this step publishes value and record to whoever acquires the outcome; it is our last access to a
    * future that the caller may not own a reference of. */
   weft__word_unlock(&future->word, WEFT__W_NODES, (uint64_t)outcome);
@@ -78,8 +99,8 @@ int weft__future_complete(weft_future_t *future, enum weft__outcome outcome, con
   return 0;
 }
 
-void weft__future_watch(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *),
-                        weft_strand_t *strand) {
+static void watch_future(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *), weft_strand_t *strand,
+                         bool callback) {
   watch->node.kind = WEFT__NODE_WATCH;
   weft__link_init(&watch->node.link);
   weft__link_init(&watch->item.link);
@@ -87,12 +108,25 @@ void weft__future_watch(weft_future_t *future, weft__watch_t *watch, void (*fn)(
   watch->future = future;
   watch->strand = strand;
   watch->fn = fn;
+  watch->callback = callback;
   if (lock_pending(future)) {
     weft__list_push_back(&future->nodes, &watch->node.link);
     weft__word_unlock(&future->word, 0, WEFT__W_NODES);
   } else {
-    weft__post(future->loop, &watch->item, strand);
+    weft_strand_t *callbacks = weft__callback_strand(future->loop);
+    if (callbacks != NULL && callback) atom_add(&future->callbacks, 1, relaxed); /* seen by whoever is ordered after us */
+    bool wait = strand == NULL && callbacks != NULL && atom_load(&future->callbacks, acquire) > 0;
+    weft__post(future->loop, &watch->item, wait ? callbacks : strand);
   }
+}
+
+void weft__future_watch(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *),
+                        weft_strand_t *strand) {
+  watch_future(future, watch, fn, strand, false);
+}
+
+void weft__future_watch_callback(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *)) {
+  watch_future(future, watch, fn, weft__callback_strand(future->loop), true);
 }
 
 bool weft__future_unwatch(weft_future_t *future, weft__watch_t *watch) {
@@ -135,7 +169,7 @@ static void free_future(weft_future_t *future) {
   if (weft__word_outcome(word) == WEFT__ERROR && !(word & WEFT__W_RETRIEVED)) {
     bool task = future->kind == WEFT__KIND_TASK;
     weft__report(future->loop, task ? "Task exception was never retrieved" : "Future exception was never retrieved",
-                 &future->error->error, future, task ? weft__task_of_future(future) : NULL);
+                 &future->error->error, future, NULL);
   }
   if (future->drop_hook != NULL) future->drop_hook(future);
   if (future->error != NULL) weft__record_unref(future->error);
@@ -245,9 +279,6 @@ int weft_future_result(weft_future_t *future, void *value) {
 
 int weft_await_future(weft_future_t *future, void *value) {
   if (future == NULL) return weft_fail(-ENOMEM, "weft_await_future: no future (NULL: memory ran out when it was made?)");
-  if (!weft__future_done(future)) {
-    int rc = weft__future_wait(future, "weft_await_future");
-    if (rc < 0) return rc;
-  }
-  return weft__future_outcome(future, value);
+  int rc = weft__future_settle(future, "weft_await_future");
+  return rc < 0 ? rc : weft__future_outcome(future, value);
 }

@@ -83,4 +83,7 @@ void weft__base_error(weft_loop_t *loop, weft__record_t *record);
 void weft__report(weft_loop_t *loop, const char *message, const weft_error_t *error, weft_future_t *future,
                   weft_task_t *task);
 
+/* The same for an error that a callback returned; fn is its address, for the message. */
+void weft__report_callback(weft_loop_t *loop, const void *fn, const weft_error_t *error);
+
 #endif

@@ -59,6 +59,10 @@ bool weft__task_request_cancel_as(weft_task_t *task, weft__record_t *reason, boo
 static inline bool weft__task_request_cancel(weft_task_t *task, weft__record_t *reason, bool count) {
   return weft__task_request_cancel_as(task, reason, count, NULL);
 }
+/* cancelling(), for a scope that is being entered and will compare. A request that came from another thread and is not
+ * delivered yet does not count: it is going to strike inside the scope, and is not the scope's own. (With one worker only
+ * the task itself can have left one, and asyncio counts it.) */
+int weft__task_cancelling_at_entry(weft_task_t *task);
 /* uncancel() by a scope: also takes back a request that is not delivered yet, if it is the scope's (its tag) alone. */
 int weft__task_uncancel_as(weft_task_t *task, const void *tag);
 static inline bool weft__task_cancel(weft_task_t *task, weft__record_t *reason) {

@@ -207,11 +207,8 @@ int weft_await_call(weft_call_t call) {
 
 int weft_await(weft_task_t *task) {
   if (task == NULL) return weft_fail(-ENOMEM, "weft_await: no task (NULL: memory ran out when it was created?)");
-  if (!weft__future_done(&task->future)) {
-    int rc = weft__future_wait(&task->future, "weft_await");
-    if (rc < 0) return rc;
-  }
-  return weft__future_outcome(&task->future, NULL);
+  int rc = weft__future_settle(&task->future, "weft_await");
+  return rc < 0 ? rc : weft__future_outcome(&task->future, NULL);
 }
 
 static void use_up(weft_task_t *task, const char *what) {
@@ -236,8 +233,8 @@ int weft_join(weft_task_t *task) {
 int weft_join_status(weft_task_t *task, int *status) {
   if (task == NULL) return weft_fail(-ENOMEM, "weft_join_status: no task (NULL: memory ran out when it was created?)");
   weft_task_t *self = weft__current_task();
-  int asked = self != NULL ? weft_task_cancelling(self) : 0, rc = 0;
-  if (!weft__future_done(&task->future)) rc = weft__future_wait(&task->future, "weft_join_status");
+  int asked = self != NULL ? weft_task_cancelling(self) : 0;
+  int rc = weft__future_settle(&task->future, "weft_join_status");
   if (!weft__future_done(&task->future)) return rc;
   int outcome = weft__future_outcome(&task->future, NULL);
   if (status != NULL) *status = outcome;

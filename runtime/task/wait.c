@@ -71,6 +71,14 @@ static void after_future_park(void *argument) {
   weft_future_unref(&task->future);
 }
 
+/* A cancellation that arrives after the future itself was cancelled adds nothing: the future's error, with its words, is
+ * on its way already. */
+static int after_future_wait(weft_task_t *task, weft_future_t *future) {
+  if (!weft__word_resume(&task->future.word)) return 0;
+  int rc = weft__task_deliver_cancel(task);
+  return weft_future_cancelled(future) ? 0 : rc;
+}
+
 int weft__future_wait(weft_future_t *future, const char *what) {
   int rc = weft__check_suspend(what);
   if (rc < 0) return rc;
@@ -83,7 +91,7 @@ int weft__future_wait(weft_future_t *future, const char *what) {
   weft__wait_init(&wait);
   task->waiting_on = future;
   if (future->kind == WEFT__KIND_TASK && weft__run_in_place(task, weft__task_of_future(future)))
-    return weft__word_resume(&task->future.word) ? weft__task_deliver_cancel(task) : 0;
+    return after_future_wait(task, future);
   uint64_t word;
   do {
     word = weft__word_unlocked(&future->word);
@@ -92,5 +100,24 @@ int weft__future_wait(weft_future_t *future, const char *what) {
   weft__list_push_back(&future->nodes, &wait.node.link);
   struct parking parking = {task, NULL, future};
   weft__park(after_future_park, &parking);
-  return weft__word_resume(&task->future.word) ? weft__task_deliver_cancel(task) : 0;
+  return after_future_wait(task, future);
+}
+
+static void after_settle_park(void *argument) {
+  weft_task_t *task = argument;
+  weft__word_yield(&task->future.word);
+  weft__post(task->future.loop, &task->item, weft__callback_strand(task->future.loop)); /* which passes it on */
+}
+
+int weft__future_settle(weft_future_t *future, const char *what) {
+  if (!weft__future_done(future)) {
+    int rc = weft__future_wait(future, what);
+    if (rc < 0) return rc;
+  }
+  weft_task_t *task = weft__current_task();
+  if (weft__likely(atom_load(&future->callbacks, acquire) == 0) || task == NULL) return 0;
+  if (task->strand == weft__callback_strand(future->loop)) return 0; /* serial: asyncio's order holds by itself */
+  weft__park(after_settle_park, task);
+  weft__word_stop_waiting(&task->future.word); /* no suspension of asyncio's: what was asked meanwhile stays pending */
+  return 0;
 }
