@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -247,12 +246,13 @@ static int measure(bench_run_t *run, server_fn server) {
   drive(&load, run->ops, run->start_ns + (uint64_t)bench_option(run, "seconds", 20) * 1000000000ull);
   bench_stop(run);
   processor = processor_ns(child) - processor;
-  struct rusage usage;
+  char pid[16];
+  snprintf(pid, sizeof pid, "%d", (int)child);
+  run->max_rss_kb = bench_peak_rss_kb(pid);
   kill(child, SIGKILL);
-  if (wait4(child, NULL, 0, &usage) != child) die("wait4");
+  if (waitpid(child, NULL, 0) != child) die("waitpid");
   run->ops = load.requests;
   run->ns_per_op = (double)processor / (double)(load.requests > 0 ? load.requests : 1);
-  run->max_rss_kb = usage.ru_maxrss;
   run->p50_us = histogram_percentile(load.latency, NULL, 0.50) / 1e3;
   run->p99_us = histogram_percentile(load.latency, NULL, 0.99) / 1e3;
   return 0;
@@ -262,6 +262,6 @@ static int run_weft(bench_run_t *run) { return measure(run, weft_server); }
 static int run_floor(bench_run_t *run) { return measure(run, epoll_server); }
 
 int main(int argc, char *argv[]) {
-  static const bench_runtime_t runtimes[] = {{"weft", run_weft, 0}, {"floor", run_floor, BENCH_SERIAL}, {0}};
+  static const bench_runtime_t runtimes[] = {{"weft", run_weft, 0, 1}, {"floor", run_floor, BENCH_SERIAL, 1}, {0}};
   return bench_main(argc, argv, &(const bench_t){.name = "echo", .ops = 200000, .runtimes = runtimes});
 }

@@ -55,6 +55,6 @@ static int run_call(bench_run_t *run) {
 
 int main(int argc, char *argv[]) {
   static const bench_runtime_t runtimes[] = {
-      {"weft", run_weft, 0}, {"floor", run_floor, BENCH_SERIAL}, {"call", run_call, BENCH_SERIAL}, {0}};
+      {"weft", run_weft, 0, 1}, {"floor", run_floor, BENCH_SERIAL, 10}, {"call", run_call, BENCH_SERIAL, 40}, {0}};
   return bench_main(argc, argv, &(const bench_t){.name = "gather", .ops = 2000000, .runtimes = runtimes});
 }

@@ -5,13 +5,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 uint64_t bench_now_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Not getrusage: its peak includes that of the process that forked us. */
+long bench_peak_rss_kb(const char *pid) {
+  char path[64], line[128];
+  long kb = 0;
+  snprintf(path, sizeof path, "/proc/%s/status", pid);
+  FILE *file = fopen(path, "re");
+  while (file != NULL && fgets(line, sizeof line, file) != NULL)
+    if (strncmp(line, "VmHWM:", 6) == 0) kb = strtol(line + 6, NULL, 10);
+  if (file != NULL) fclose(file);
+  return kb;
 }
 
 void bench_start(bench_run_t *run) { run->start_ns = bench_now_ns(); }
@@ -53,19 +64,17 @@ static const bench_runtime_t *find(const bench_t *bench, const char *name) {
 static void print_line(const bench_t *bench, const char *runtime, const bench_run_t *run) {
   double wall_ns = (double)(run->stop_ns - run->start_ns);
   double ns_per_op = run->ns_per_op > 0 ? run->ns_per_op : wall_ns * run->workers / (double)run->ops;
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
   printf("{\"bench\":\"%s\",\"runtime\":\"%s\",\"workers\":%u,\"ns_per_op\":%.3f,\"ops\":%ld,\"wall_s\":%.6f,\"max_rss_"
          "kb\":%ld",
          bench->name, runtime, run->workers, ns_per_op, run->ops, wall_ns / 1e9,
-         run->max_rss_kb > 0 ? run->max_rss_kb : usage.ru_maxrss);
+         run->max_rss_kb > 0 ? run->max_rss_kb : bench_peak_rss_kb("self"));
   if (run->p50_us > 0) printf(",\"p50_us\":%.1f,\"p99_us\":%.1f", run->p50_us, run->p99_us);
   puts("}");
 }
 
 int bench_main(int argc, char *argv[], const bench_t *bench) {
   const bench_runtime_t *runtime = &bench->runtimes[0];
-  bench_run_t run = {.workers = 1, .ops = bench->ops};
+  bench_run_t run = {.workers = 1};
   for (int i = 1; i < argc; i += 2) { /* each option but the first two ends the loop or takes a value */
     const char *value = i + 1 < argc ? argv[i + 1] : NULL;
     if (strcmp(argv[i], "--list") == 0) {
@@ -89,6 +98,7 @@ int bench_main(int argc, char *argv[], const bench_t *bench) {
     }
   }
   if (runtime->flags & BENCH_SERIAL) run.workers = 1;
+  if (run.ops == 0) run.ops = bench->ops * runtime->ops_factor;
   int rc = runtime->run(&run);
   if (rc < 0) {
     fprintf(stderr, "bench_%s --runtime %s: failed with %d\n", bench->name, runtime->name, rc);

@@ -9,7 +9,7 @@
  *     return 0;                                       // or a negative error, which ends the program with words
  *   }
  *   int main(int argc, char *argv[]) {
- *     static const bench_runtime_t runtimes[] = {{"weft", run_weft, 0}, {"floor", run_floor, BENCH_SERIAL}, {0}};
+ *     static const bench_runtime_t runtimes[] = {{"weft", run_weft, 0, 1}, {"floor", run_floor, BENCH_SERIAL, 10}, {0}};
  *     return bench_main(argc, argv, &(const bench_t){.name = "yield", .ops = 2000000, .runtimes = runtimes});
  *   }
  *
@@ -42,6 +42,7 @@ typedef struct bench_runtime {
   const char *name;
   bench_fn run;
   unsigned flags;
+  unsigned ops_factor; /* without --ops, times the bench's number: for floors that would be over too soon */
 } bench_runtime_t;
 
 typedef struct bench {
@@ -53,6 +54,8 @@ typedef struct bench {
 int bench_main(int argc, char *argv[], const bench_t *bench);
 
 uint64_t bench_now_ns(void);
+/* The most memory that a process ("self" or a process id) has held since it was executed, in KiB; 0: cannot be read. */
+long bench_peak_rss_kb(const char *pid);
 void bench_start(bench_run_t *run);
 void bench_stop(bench_run_t *run);
 

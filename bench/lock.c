@@ -71,6 +71,6 @@ static int run_floor(bench_run_t *run) {
 
 int main(int argc, char *argv[]) {
   static const bench_runtime_t runtimes[] = {
-      {"weft", run_weft, 0}, {"floor", run_floor, BENCH_SERIAL}, {"weft-shared", run_shared, 0}, {0}};
+      {"weft", run_weft, 0, 2}, {"floor", run_floor, BENCH_SERIAL, 5}, {"weft-shared", run_shared, 0, 1}, {0}};
   return bench_main(argc, argv, &(const bench_t){.name = "lock", .ops = 10000000, .runtimes = runtimes});
 }

@@ -66,6 +66,6 @@ static int run_floor(bench_run_t *run) {
 
 int main(int argc, char *argv[]) {
   static const bench_runtime_t runtimes[] = {
-      {"weft", run_weft, 0}, {"floor", run_floor, BENCH_SERIAL}, {"weft-virtual", run_virtual, 0}, {0}};
+      {"weft", run_weft, 0, 1}, {"floor", run_floor, BENCH_SERIAL, 1}, {"weft-virtual", run_virtual, 0, 1}, {0}};
   return bench_main(argc, argv, &(const bench_t){.name = "sleep_many", .ops = 100000, .runtimes = runtimes});
 }

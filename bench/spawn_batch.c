@@ -59,6 +59,6 @@ static int run_floor(bench_run_t *run) {
 }
 
 int main(int argc, char *argv[]) {
-  static const bench_runtime_t runtimes[] = {{"weft", run_weft, 0}, {"floor", run_floor, BENCH_SERIAL}, {0}};
+  static const bench_runtime_t runtimes[] = {{"weft", run_weft, 0, 1}, {"floor", run_floor, BENCH_SERIAL, 4}, {0}};
   return bench_main(argc, argv, &(const bench_t){.name = "spawn_batch", .ops = 2000000, .runtimes = runtimes});
 }

@@ -86,10 +86,10 @@ static int run_call(bench_run_t *run) {
 }
 
 int main(int argc, char *argv[]) {
-  static const bench_runtime_t runtimes[] = {{"weft", run_weft, BENCH_SERIAL},
-                                             {"floor", run_raw_switch, BENCH_SERIAL},
-                                             {"ucontext", run_ucontext, BENCH_SERIAL},
-                                             {"call", run_call, BENCH_SERIAL},
+  static const bench_runtime_t runtimes[] = {{"weft", run_weft, BENCH_SERIAL, 1},
+                                             {"floor", run_raw_switch, BENCH_SERIAL, 1},
+                                             {"ucontext", run_ucontext, BENCH_SERIAL, 1},
+                                             {"call", run_call, BENCH_SERIAL, 1},
                                              {0}};
   return bench_main(argc, argv, &(const bench_t){.name = "switch", .ops = 50000000, .runtimes = runtimes});
 }

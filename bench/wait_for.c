@@ -46,6 +46,6 @@ static int run_call(bench_run_t *run) {
 
 int main(int argc, char *argv[]) {
   static const bench_runtime_t runtimes[] = {
-      {"weft", run_weft, 0}, {"floor", run_floor, 0}, {"call", run_call, BENCH_SERIAL}, {0}};
+      {"weft", run_weft, 0, 1}, {"floor", run_floor, 0, 1}, {"call", run_call, BENCH_SERIAL, 80}, {0}};
   return bench_main(argc, argv, &(const bench_t){.name = "wait_for", .ops = 1000000, .runtimes = runtimes});
 }

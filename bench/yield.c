@@ -34,6 +34,7 @@ static int all(bench_run_t *run, long n) {
 static int run_weft(bench_run_t *run) { return bench_weft(run, all_async(run, bench_option(run, "tasks", 2))); }
 
 int main(int argc, char *argv[]) {
-  static const bench_runtime_t runtimes[] = {{"weft", run_weft, 0}, {"floor", run_raw_switch, BENCH_SERIAL}, {0}};
+  static const bench_runtime_t runtimes[] = {
+      {"weft", run_weft, 0, 1}, {"floor", run_raw_switch, BENCH_SERIAL, 10}, {0}};
   return bench_main(argc, argv, &(const bench_t){.name = "yield", .ops = 4000000, .runtimes = runtimes});
 }
