@@ -23,6 +23,10 @@ extern "C" {
  * ended by weft_gen_close. NULL: -ENOMEM, WEFT_TYPE (no call). */
 WEFT_API WEFT_NODISCARD weft_gen_t *weft_gen_open(weft_call_t body, size_t item_size);
 
+/* weft_agen_open, calling an asynchronous generator function: the same; its errors have the words that asyncio has for
+ * asynchronous generators. */
+WEFT_API WEFT_NODISCARD weft_gen_t *weft_agen_open(weft_call_t body, size_t item_size);
+
 /* weft_gen_next [S], next, __anext__: runs the body to its next yield. 1: item (NULL: not wanted) is filled; 0: the
  * body has returned, now or before; < 0: its error, once, then 0. WEFT_STOP out of a body becomes WEFT_RUNTIME. */
 WEFT_API WEFT_NODISCARD int weft_gen_next(weft_gen_t *gen, void *item);

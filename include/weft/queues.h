@@ -11,7 +11,7 @@ extern "C" {
 
 /* Embedded; must stay where it is until destroyed. */
 typedef struct weft_queue {
-  uint64_t opaque_[12];
+  uint64_t opaque_[20];
 } weft_queue_t;
 
 /* The order of a priority queue: < 0: a comes out before b; as qsort's. Must not suspend nor touch the queue. */
@@ -27,6 +27,13 @@ WEFT_API int weft_lifo_init(weft_queue_t *q, size_t item_size, size_t maxsize);
 /* weft_priority_init, asyncio.PriorityQueue: the smallest by compare first, equal ones in no order; otherwise
  * likewise. */
 WEFT_API int weft_priority_init(weft_queue_t *q, size_t item_size, size_t maxsize, weft_compare_fn compare);
+
+/* What becomes of an item that nobody will get. Called outside of any lock; must not suspend. */
+typedef void (*weft_drop_fn)(void *item);
+
+/* weft_queue_set_drop: right after init: called with each item that is left when the queue is destroyed or shut down
+ * immediately. NULL: none. */
+WEFT_API void weft_queue_set_drop(weft_queue_t *q, weft_drop_fn drop);
 
 /* weft_queue_destroy: frees its memory; items left are dropped. Nobody may wait on it. All zero ({0}): nothing. */
 WEFT_API void weft_queue_destroy(weft_queue_t *q);
@@ -58,6 +65,15 @@ WEFT_API int weft_queue_get_nowait_sized(weft_queue_t *q, void *item, size_t siz
 
 /* weft_queue_qsize [A], Queue.qsize: how many items there are; a hint: only the nowait functions are tests. */
 WEFT_API size_t weft_queue_qsize(const weft_queue_t *q);
+
+/* weft_queue_empty [A], Queue.empty: a hint likewise. */
+WEFT_API bool weft_queue_empty(const weft_queue_t *q);
+
+/* weft_queue_full [A], Queue.full: a hint likewise. */
+WEFT_API bool weft_queue_full(const weft_queue_t *q);
+
+/* weft_queue_maxsize [A], Queue.maxsize. */
+WEFT_API size_t weft_queue_maxsize(const weft_queue_t *q);
 
 /* weft_queue_task_done, Queue.task_done: one item that was got is dealt with. 0; WEFT_VALUE: more often than puts. */
 WEFT_API int weft_queue_task_done(weft_queue_t *q);

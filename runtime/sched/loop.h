@@ -121,7 +121,7 @@ struct weft_loop {
   struct weft__handles *handles;     /* call_soon and kin: run/handles.c */
   struct weft__pool *pool;           /* the default thread pool, made when first used: exec/ */
   weft__spin_t pool_lock;
-  void *generators;                  /* open generators: sync/generators.c */
+  weft__list_t generators;           /* open ones, see sync/generators.c; zero until the first is opened */
   weft__spin_t generators_lock;
 };
 
