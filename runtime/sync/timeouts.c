@@ -42,7 +42,7 @@ int weft__timeout_open(weft__timeout_t *scope, int64_t when, bool soon) {
   scope->task = task;
   scope->deadline = NULL;
   scope->failure = 0;
-  scope->cancelling = weft_task_cancelling(task);
+  scope->cancelling = weft__task_cancelling_at_entry(task);
   atom_init(&scope->state, ENTERED);
   if (!soon && when == WEFT__TIME_NEVER) return 0;
   scope->deadline = open_deadline(scope, when, soon);
