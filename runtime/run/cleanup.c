@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "run/debug.h"
 #include "sched/loop.h"
+#include "sync/generators.h"
 
 /* Cancels every task but the current one, and waits for them. How many there were. */
 static size_t cancel_all(weft_loop_t *loop) {
@@ -43,6 +44,7 @@ static WEFT_ASYNC(clean_up, weft_loop_t *);
 static int clean_up(weft_loop_t *loop) {
   while (cancel_all(loop) > 0) {
   }
+  weft__generators_shutdown(loop);
   return 0;
 }
 
