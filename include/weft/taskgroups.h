@@ -20,8 +20,8 @@ typedef struct weft_taskgroup {
 WEFT_API void weft_taskgroup_enter(weft_taskgroup_t *group);
 
 /* weft_taskgroup_create_task, TaskGroup.create_task: a task of the group, by its own task or one of its children. It
- * is borrowed, valid until exit (weft_task_ref keeps it longer); never join or detach it. NULL: no memory, no such
- * call, not entered, or shutting down (WEFT_RUNTIME); that fails the group too, so exit answers it and no check is
+ * is borrowed, valid until exit (weft_task_ref keeps it longer); never join or detach it. NULL: not entered, finished or
+ * shutting down (WEFT_RUNTIME); no memory or no such call: that fails the group too, so exit answers it and no check is
  * needed. */
 WEFT_API weft_task_t *weft_taskgroup_create_task(weft_taskgroup_t *group, weft_call_t call);
 

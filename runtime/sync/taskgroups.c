@@ -48,36 +48,47 @@ static void cancel_children(weft__taskgroup_t *group) {
 
 static bool is_base_error(int code) { return code == WEFT_EXIT || code == WEFT_INTERRUPT; }
 
-/* Under the lock. True if the caller has to abort the group and the parent. */
-static bool note_failure(weft__taskgroup_t *group, weft__group_child_t *child) {
+/* Under the lock: an error more. True if the caller has to abort the group and the parent. */
+static bool note_error(weft__taskgroup_t *group) {
   group->errors++;
+  if (group->aborting || group->parent_cancelled) return false;
+  group->aborting = group->parent_cancelled = true;
+  return true;
+}
+
+/* Under the lock. */
+static bool note_failure(weft__taskgroup_t *group, weft__group_child_t *child) {
   child->next_failed = NULL;
   *group->failed_tail = child;
   group->failed_tail = &child->next_failed;
   if (group->base == NULL && is_base_error(child->task->future.error->error.code)) group->base = child;
-  if (group->aborting || group->parent_cancelled) return false;
-  group->aborting = group->parent_cancelled = true;
-  return true;
+  return note_error(group);
+}
+
+static void abort_all(weft__taskgroup_t *group) {
+  cancel_children(group);
+  (void)weft__task_request_cancel_as(group->parent, NULL, true, group);
+}
+
+/* The group may be gone afterwards. */
+static void one_less(weft__taskgroup_t *group) {
+  weft__spin_lock(&group->lock);
+  if (--group->unfinished == 0) weft__awaiter_release(&group->completed);
+  weft__spin_unlock(&group->lock);
 }
 
 static void child_done(weft__watch_t *watch) {
   weft__group_child_t *child = weft__container_of(watch, weft__group_child_t, watch);
   weft__taskgroup_t *group = child->group;
   weft_future_t *future = &child->task->future;
-  bool abort = false;
   weft__word_set(&future->word, WEFT__W_RETRIEVED);
   if (weft__word_outcome(atom_load(&future->word, acquire)) == WEFT__ERROR) {
     weft__spin_lock(&group->lock);
-    abort = note_failure(group, child);
+    bool abort = note_failure(group, child);
     weft__spin_unlock(&group->lock);
+    if (abort) abort_all(group);
   }
-  if (abort) {
-    cancel_children(group);
-    (void)weft__task_request_cancel_as(group->parent, NULL, true, group);
-  }
-  weft__spin_lock(&group->lock);
-  if (--group->unfinished == 0) weft__awaiter_release(&group->completed);
-  weft__spin_unlock(&group->lock);
+  one_less(group);
 }
 
 static void describe(const weft__taskgroup_t *group, char *text, size_t size) {
@@ -106,10 +117,21 @@ static const char *reserve(weft__taskgroup_t *group, char *text, size_t size) {
   return why;
 }
 
-static void take_back(weft__taskgroup_t *group) {
+/* A task that was counted in could not be made; the current record says why. Its creator may not look at the answer, so
+ * this fails the group. */
+static weft_task_t *not_created(weft__taskgroup_t *group) {
+  weft__record_t *record = weft__record_for(weft_error()->code);
   weft__spin_lock(&group->lock);
-  if (--group->unfinished == 0) weft__awaiter_release(&group->completed);
+  bool first = group->not_created == NULL, abort = false;
+  if (first) {
+    group->not_created = weft__record_ref(record);
+    abort = note_error(group);
+  }
   weft__spin_unlock(&group->lock);
+  weft__record_unref(record);
+  if (abort) abort_all(group);
+  one_less(group);
+  return NULL;
 }
 
 /* The group began to shut down while this child was being created. */
@@ -134,8 +156,7 @@ weft_task_t *weft_taskgroup_create_task(weft_taskgroup_t *public_group, weft_cal
   weft_task_t *task = child != NULL ? weft_create_task(call) : NULL;
   if (task == NULL) {
     weft__free(child, sizeof *child);
-    take_back(group);
-    return NULL;
+    return not_created(group);
   }
   child->group = group;
   child->task = task;
@@ -198,6 +219,7 @@ static int raise_group(weft__taskgroup_t *group, weft__record_t *body) {
   }
   for (weft__group_child_t *child = group->failed; child != NULL; child = child->next_failed)
     parts[n++] = weft__record_ref(child->task->future.error);
+  if (group->not_created != NULL) parts[n++] = weft__record_ref(group->not_created);
   if (body != NULL) parts[n++] = weft__record_ref(body);
   weft__set_error(weft__record_new_group(WEFT_GROUP, "unhandled errors in a TaskGroup", parts, n));
   weft__free(parts, size);
@@ -262,6 +284,7 @@ int weft_taskgroup_exit(weft_taskgroup_t *public_group, int body) {
   rc = outcome(group, &leaving, body);
   weft__record_unref(leaving.body);
   weft__record_unref(leaving.cancel);
+  weft__record_unref(group->not_created);
   free_children(group->children);
   free_children(group->late);
   group->children = group->late = NULL;

@@ -22,6 +22,7 @@ typedef struct weft__taskgroup {
   weft__group_child_t *late;                  /* created while the group began to shut down */
   weft__group_child_t *failed, **failed_tail; /* in order of failing */
   weft__group_child_t *base;                  /* the first that ended by WEFT_EXIT or WEFT_INTERRUPT */
+  weft__record_t *not_created;                /* why the first task that could not be made was not, owned */
 } weft__taskgroup_t;
 
 _Static_assert(sizeof(weft__taskgroup_t) <= sizeof(weft_taskgroup_t), "weft_taskgroup_t is too small");
