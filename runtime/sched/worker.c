@@ -406,8 +406,9 @@ void weft__run_timers(weft__worker_t *worker) {
   weft__timers_t *timers = weft__timers_of(loop);
   int64_t next = weft__timers_next(timers);
   if (next == INT64_MAX) return;
-  /* Several workers look at no fixed moments: their looks do not move a virtual clock. */
-  int64_t now = loop->config.virtual_time && !loop->alone ? atom_load(&loop->virtual_now, relaxed) : weft__loop_now(loop);
+  /* On several workers only a pass that runs something moves a virtual clock: how often idle ones look is chance. */
+  bool look = loop->config.virtual_time && !loop->alone && weft__ready_count(worker) == 0;
+  int64_t now = look ? atom_load(&loop->virtual_now, relaxed) : weft__loop_now(loop);
   if (next <= now) weft__timers_expire(timers, now);
 }
 
