@@ -39,7 +39,7 @@ struct gather {
   weft__record_t *first;    /* under lock: structured: the first error, owned */
   gather_t *next_cancel;
   weft_strand_t *strand;
-  size_t count;
+  size_t count, capacity;
   child_t children[];
 };
 
@@ -51,7 +51,7 @@ static void drop_gather(weft_future_t *outer) {
   weft__record_unref(gather->reason);
   weft__record_unref(gather->first);
   if (gather->strand != NULL) weft__strand_unref(gather->strand);
-  weft__free(gather, size_of(gather->count));
+  weft__free(gather, size_of(gather->capacity));
 }
 
 /* ---- the end ----------------------------------------------------------------------------------------------------------- */
@@ -192,6 +192,7 @@ static gather_t *new_gather(size_t count, bool structured, unsigned flags) {
   outer->hook_data = gather;
   memset(gather, 0, sizeof *gather);
   gather->outer = outer;
+  gather->capacity = count;
   weft__spin_init(&gather->lock);
   gather->structured = structured;
   gather->collect = (flags & WEFT_RETURN_EXCEPTIONS) != 0;

@@ -256,15 +256,16 @@ static void free_children(weft__group_child_t *child) {
 }
 
 static int check_exit(weft__taskgroup_t *group) {
+  char text[96];
+  weft__spin_lock(&group->lock);
   const char *why = group->no_task                          ? "cannot determine the parent task"
                     : group->parent == NULL                 ? "has not been entered"
                     : group->finished || group->exiting     ? "is finished"
                     : group->parent != weft__current_task() ? "was entered by another task"
                                                             : NULL;
-  if (why == NULL) return 0;
-  char text[96];
-  describe(group, text, sizeof text);
-  return weft_fail(WEFT_RUNTIME, "TaskGroup %s %s", text, why);
+  if (why != NULL) describe(group, text, sizeof text);
+  weft__spin_unlock(&group->lock);
+  return why != NULL ? weft_fail(WEFT_RUNTIME, "TaskGroup %s %s", text, why) : 0;
 }
 
 int weft_taskgroup_exit(weft_taskgroup_t *public_group, int body) {
