@@ -12,11 +12,9 @@ typedef struct weft__group_child weft__group_child_t;
 
 typedef struct weft__taskgroup {
   weft_task_t *parent; /* who entered; NULL: not entered */
-  weft__spin_t lock;   /* guards what follows (the flags not beside it: they are read together, in one wide load) */
+  weft__spin_t lock;   /* guards what follows */
   unsigned unfinished; /* children whose end was not taken in yet, and creations under way */
   unsigned errors;
-  bool exiting, finished, aborting, parent_cancelled;
-  bool no_task; /* entered outside of a task */
   weft__awaiter_t completed;                  /* unfinished has become 0 */
   weft__group_child_t *children, **tail;      /* in order of creation, until exit */
   weft__group_child_t *late;                  /* created while the group began to shut down */
