@@ -119,3 +119,33 @@ CASE(059, acm_exit_on_cancel, CAUSAL, VIRTUAL) {
   outcome(weft_join(t), "twice", NONE);
   return 0;
 }
+
+/* What a thing is, its type tells: a call is a coroutine, a function that makes calls a coroutine function. */
+#define is_coroutine(x) _Generic((x), weft_call_t : true, default : false)
+#define is_future(x) _Generic((x), weft_future_t * : true, weft_task_t * : true, default : false)
+#define is_coroutine_function(f) is_coroutine((f)())
+static WEFT_ASYNC(c062_w, weft_future_t *, int *);
+static int c062_w(weft_future_t *f, int *value) {
+  TRY(weft_await_future(f, value));
+  *value *= 2;
+  return 0;
+}
+static WEFT_ASYNC(c062_c);
+static int c062_c(void) { return 0; }
+static int c062_set(void *future) { return weft_future_set_result((weft_future_t *)future, &(int){21}); }
+CASE(062, awaitable_protocol, CAUSAL, VIRTUAL) {
+  int value = 0;
+  weft_future_t *f = weft_future_open(sizeof value);
+  weft_call_later(weft_get_running_loop(), 0.01, c062_set, f);
+  TRY(c062_w(f, &value));
+  T("%d", value);
+  weft_call_t k = c062_c_async(), w = c062_w_async(f, &value);
+  weft_task_t *t = weft_create_task(c062_c_async());
+  P("%s %s %s %s %s %s", repr_bool(is_coroutine(k)), repr_bool(is_coroutine(t)), repr_bool(is_future(t)),
+    repr_bool(is_future(f)), repr_bool(is_future(w)), repr_bool(is_coroutine_function(c062_c_async)));
+  TRY(weft_join(t));
+  TRY(weft_join(weft_create_task(w)));
+  P("%d", value);
+  weft_future_unref(f);
+  return 0;
+}

@@ -1,6 +1,9 @@
 /* test_runners.c: asyncio.run: what it does with tasks left over, and with errors that end a run. */
 #include "transcript.h"
 
+#include <signal.h>
+#include <unistd.h>
+
 static weft_task_t *c095_keep[2];
 static WEFT_ASYNC(c095_t1);
 static int c095_t1(void) {
@@ -53,4 +56,31 @@ static int c098_main(void) {
 RAW_CASE(098, task_base_exception, CAUSAL, VIRTUAL) {
   int rc = run(c098_main_async());
   if (rc == WEFT_EXIT) P("SystemExit %s", weft_error()->message);
+}
+
+/* Ctrl-C cancels the main task; the run's result is WEFT_INTERRUPT only if main gave in. */
+static int c251_interrupt(void *data) {
+  (void)data;
+  return kill(getpid(), SIGINT);
+}
+static WEFT_ASYNC(c251_main);
+static int c251_main(void) {
+  weft_call_later(weft_get_running_loop(), 0.02, c251_interrupt, NULL);
+  int rc = S(1000);
+  if (rc == WEFT_CANCELLED) P("main cancelled");
+  TRY(S(10));
+  P("cleanup");
+  return rc;
+}
+static WEFT_ASYNC(c251_main2);
+static int c251_main2(void) {
+  weft_call_later(weft_get_running_loop(), 0.02, c251_interrupt, NULL);
+  if (S(1000) != WEFT_CANCELLED) return 0;
+  P("swallowed");
+  return 7;
+}
+RAW_CASE(251, sigint_cancels_main, CAUSAL, REAL) {
+  int rc = run(c251_main_async());
+  if (rc == WEFT_INTERRUPT) P("%s", kind(rc));
+  P("%d", run(c251_main2_async()));
 }
