@@ -67,6 +67,11 @@ void weft__wake_one(weft_loop_t *loop) {
   atom_store(&loop->searching, 0, seq_cst);
 }
 
+void weft__wake_worker(weft__worker_t *worker) {
+  atom_fence_seq_cst(); /* partner: the fence in weft__idle */
+  weft__reactor_ring(worker->reactor); /* a system call only if it sleeps */
+}
+
 void weft__wake_all(weft_loop_t *loop) {
   for (unsigned i = 0; i < loop->worker_count; i++) weft__reactor_ring(loop->workers[i].reactor);
 }
@@ -129,7 +134,7 @@ static bool look_round(weft__worker_t *worker, weft__worker_t **stalled) {
     running = true;
     if (moved) continue;
     serve(worker, other);
-    if (*stalled == NULL && weft__ready_count(other) > 0) *stalled = other;
+    if (*stalled == NULL && weft__stealable_count(other) > 0) *stalled = other;
   }
   return running;
 }

@@ -44,6 +44,10 @@ struct weft__worker {
   _Atomic(weft__entry_t) newest;    /* the queue's last entry, if it was pushed alone: see ready.c */
   weft_loop_t *loop;
   unsigned index;
+  weft__spin_t pinned_lock;         /* several workers: tasks that may run here only, first in first out */
+  weft__list_t pinned;              /* items; under pinned_lock */
+  _Atomic(size_t) pinned_count;
+  bool pinned_turn;                 /* pinned tasks and the others take turns */
   size_t pass_left;                 /* entries of the running pass */
   weft_task_t *current;             /* the task that runs */
   weft__fiber_t *fiber;             /* the fiber that runs */
@@ -134,6 +138,8 @@ void weft__worker_set(weft__worker_t *worker);
 void weft__push(weft__worker_t *worker, weft__entry_t entry, bool fresh);
 weft__entry_t weft__take(weft__worker_t *worker);
 size_t weft__ready_count(const weft__worker_t *worker);
+/* What of it others may take. */
+size_t weft__stealable_count(const weft__worker_t *worker);
 void weft__inject(weft_loop_t *loop, weft__item_t *item);
 size_t weft__take_injected(weft__worker_t *worker);
 bool weft__steal(weft__worker_t *thief, weft__worker_t *victim);
@@ -144,6 +150,8 @@ void weft__schedule_entry(weft_loop_t *loop, weft__item_t *item, bool hop, bool 
 /* ---- idle.c ---- */
 /* Something was queued that an idle worker could run. */
 void weft__wake_one(weft_loop_t *loop);
+/* Something was queued that only this worker can run. */
+void weft__wake_worker(weft__worker_t *worker);
 void weft__wake_all(weft_loop_t *loop);
 /* The searcher has something to run: lets others search. */
 void weft__found_work(weft__worker_t *worker);

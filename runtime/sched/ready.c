@@ -49,14 +49,43 @@ void weft__push(weft__worker_t *worker, weft__entry_t entry, bool fresh) {
   }
 }
 
-weft__entry_t weft__take(weft__worker_t *worker) {
+/* ---- pinned tasks ------------------------------------------------------------------------------------------------------ */
+
+static void push_pinned(weft__worker_t *worker, weft__item_t *item) {
+  weft__spin_lock(&worker->pinned_lock);
+  weft__list_push_back(&worker->pinned, &item->link);
+  atom_add(&worker->pinned_count, 1, relaxed); /* seen by the worker after the fence in weft__wake_worker */
+  weft__spin_unlock(&worker->pinned_lock);
+  if (worker != weft__worker()) weft__wake_worker(worker);
+}
+
+static weft__entry_t take_pinned(weft__worker_t *worker) {
+  weft__spin_lock(&worker->pinned_lock);
+  weft__link_t *link = weft__list_pop_front(&worker->pinned);
+  if (link != NULL) atom_sub(&worker->pinned_count, 1, relaxed);
+  weft__spin_unlock(&worker->pinned_lock);
+  return link != NULL ? (weft__entry_t)weft__container_of(link, weft__item_t, link) : 0;
+}
+
+static weft__entry_t take_common(weft__worker_t *worker) {
   weft__entry_t entry =
       worker->loop->alone ? weft__ring_take_alone(&worker->ring) : weft__ring_take(&worker->ring);
   return entry != 0 ? entry : exchange_newest(worker, 0);
 }
 
-size_t weft__ready_count(const weft__worker_t *worker) {
+weft__entry_t weft__take(weft__worker_t *worker) {
+  if (weft__likely(atom_load(&worker->pinned_count, relaxed) == 0)) return take_common(worker);
+  worker->pinned_turn = !worker->pinned_turn;
+  weft__entry_t entry = worker->pinned_turn ? 0 : take_common(worker);
+  return entry != 0 ? entry : take_pinned(worker);
+}
+
+size_t weft__stealable_count(const weft__worker_t *worker) {
   return weft__ring_size(&worker->ring) + (atom_load(&worker->newest, relaxed) != 0);
+}
+
+size_t weft__ready_count(const weft__worker_t *worker) {
+  return weft__stealable_count(worker) + atom_load(&worker->pinned_count, relaxed);
 }
 
 /* ---- injection --------------------------------------------------------------------------------------------------------- */
@@ -152,6 +181,8 @@ static void schedule(weft_task_t *task, bool fresh) {
   bool hop = weft__word_phase(atom_load(&task->future.word, relaxed)) == WEFT__HOP;
   if (task->strand != NULL && weft__strand_moves(task->strand))
     weft__strand_push(task->strand, &task->item, hop);
+  else if (weft__unlikely(task->pinned != 0) && !task->future.loop->alone)
+    push_pinned(&task->future.loop->workers[task->pinned - 1], &task->item);
   else
     weft__schedule_entry(task->future.loop, &task->item, hop, fresh);
 }

@@ -480,6 +480,8 @@ int weft__worker_open(weft__worker_t *worker, weft_loop_t *loop, unsigned index)
   worker->random = UINT64_C(0x9E3779B97F4A7C15) * (index + 1);
   weft__timers_init(&worker->timers);
   weft__stack_cache_init(&worker->stacks);
+  weft__spin_init(&worker->pinned_lock);
+  weft__list_init(&worker->pinned);
   int rc = weft__ring_init(&worker->ring, 256);
   if (rc == 0) rc = weft__reactor_open(&worker->reactor);
   if (rc < 0) weft__ring_destroy(&worker->ring);

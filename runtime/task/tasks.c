@@ -130,6 +130,8 @@ static int check_options(const weft_loop_t *loop, const weft_call_t *call, const
   if (options->worker > weft__loop_workers(loop))
     return weft_fail(-EINVAL, "%s: there is no worker %u, the loop has %u", call->name, options->worker,
                      weft__loop_workers(loop));
+  if (options->worker != 0 && options->strand != NULL)
+    return weft_fail(-EINVAL, "%s: a task of a strand runs where the strand does, it cannot be pinned", call->name);
   if (options->stack_size != 0 && options->stack_size < WEFT__TASK_STACK_MIN)
     return weft_fail(-EINVAL, "%s: a stack of %zu bytes is too small, the least is %d", call->name, options->stack_size,
                      WEFT__TASK_STACK_MIN);
