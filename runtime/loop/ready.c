@@ -85,6 +85,14 @@ static void wake_all(weft__ready_t *ready, weft__list_t *waiters) {
   }
 }
 
+void weft__ready_shut(weft__ready_t *ready) {
+  atom_or(&ready->users, WEFT__READY_DEAD, acq_rel); /* before the lock: who links later sees it under the lock */
+  weft__spin_lock(&ready->lock);
+  wake_all(ready, &ready->readers);
+  wake_all(ready, &ready->writers);
+  weft__spin_unlock(&ready->lock);
+}
+
 void weft__ready_close(weft__ready_t *ready) {
   /* A duplicate of the descriptor elsewhere would keep the registration alive: it goes first, by name. */
   if (!atom_load(&ready->reactor->closed, acquire)) weft__reactor_unregister(ready->reactor, ready->fd);

@@ -33,8 +33,8 @@
  * zero closes the descriptor and frees the object. So no system call meets a descriptor that was reused. The memory never
  * changes its type, and events name an object by index and generation: one that was fetched before the close and is
  * delivered after the reuse is recognised under the object's lock. The caller sees to it that nobody calls begin with a
- * pointer after the object is gone (who holds a stream holds its object). DEAD is set when the reactor was closed first:
- * begin fails, and close is all that is left. */
+ * pointer after the object is gone (who holds a stream holds its object). DEAD is set by
+ * shut, and when the reactor is closed first: begin fails, and close is all that is left. */
 #ifndef WEFT_LOOP_READY_H
 #define WEFT_LOOP_READY_H
 
@@ -79,6 +79,8 @@ typedef struct weft__ready {
 int weft__ready_open(weft__reactor_t *reactor, int fd, weft__ready_t **out);
 /* The same for a descriptor that stays the caller's, who closes it after the object. */
 int weft__ready_open_borrowed(weft__reactor_t *reactor, int fd, weft__ready_t **out);
+/* Ends every wait and refuses new ones: weft__ready_closing is true from now on. The descriptor stays open until close. */
+void weft__ready_shut(weft__ready_t *ready);
 /* Once per object. Operations in progress are woken and find weft__ready_closing true. */
 void weft__ready_close(weft__ready_t *ready);
 

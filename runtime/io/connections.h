@@ -1,0 +1,18 @@
+/* connections.h: a task per accepted connection. */
+#ifndef WEFT_IO_CONNECTIONS_H
+#define WEFT_IO_CONNECTIONS_H
+
+#include <weft/server.h>
+
+#include "io/streams.h"
+#include "task/task.h"
+
+/* Serves a connected descriptor, which is consumed, in a task of its own; the turn-th worker watches it. 0 or a negative
+ * errno. In a task. */
+int weft__connection_start(weft_loop_t *loop, int fd, unsigned turn, weft_client_fn fn, void *data);
+
+/* A task whose end is heard of even if it was cancelled before its first step: finished(task) runs in it, must not
+ * suspend, and finds data in task->finished_data. Owned; NULL without memory (record set). */
+weft_task_t *weft__io_create_task(weft_call_t call, void (*finished)(weft_task_t *task), void *data);
+
+#endif
