@@ -48,9 +48,6 @@ struct weft__handles {
 };
 
 static enum state state_of(uint64_t word) { return (enum state)(word & ((1u << STATE_BITS) - 1)); }
-static uint64_t with_state(uint64_t word, enum state state) {
-  return (word & ~(uint64_t)((1u << STATE_BITS) - 1)) | (uint64_t)state;
-}
 
 /* From a given generation's state to another; false if it is not in that state (any more). */
 static bool move(slot_t *slot, uint64_t generation, enum state from, enum state to) {
@@ -64,17 +61,17 @@ int weft__handles_open(weft_loop_t *loop) {
   return loop->handles != NULL ? 0 : -ENOMEM;
 }
 
+void weft__handles_disarm(weft_loop_t *loop) {
+  for (chunk_t *chunk = loop->handles->chunks; chunk != NULL; chunk = chunk->next)
+    for (unsigned i = 0; i < CHUNK; i++)
+      if (state_of(atom_load(&chunk->slots[i].word, relaxed)) == ARMED) weft__timers_remove(&chunk->slots[i].timer);
+}
+
 void weft__handles_close(weft_loop_t *loop) {
   struct weft__handles *handles = loop->handles;
-  if (handles == NULL) return;
   for (chunk_t *chunk = handles->chunks, *next; chunk != NULL; chunk = next) {
     next = chunk->next;
-    for (unsigned i = 0; i < CHUNK; i++) {
-      slot_t *slot = &chunk->slots[i];
-      if (state_of(atom_load(&slot->word, relaxed)) == FREE) continue;
-      weft__timers_remove(&slot->timer);
-      weft_contextvars_unref(slot->context);
-    }
+    for (unsigned i = 0; i < CHUNK; i++) weft_contextvars_unref(chunk->slots[i].context);
     weft__free(chunk, sizeof *chunk);
   }
   weft__free(handles, sizeof *handles);
@@ -245,6 +242,5 @@ double weft_handle_when(weft_handle_t handle) {
   int64_t when = slot->when;
   uint64_t word = atom_load(&slot->word, acquire);
   if (word >> STATE_BITS != handle.opaque_[1] || state_of(word) == FREE || when == WEFT__TIME_NEVER) return NAN;
-  (void)with_state;
   return weft__ns_to_seconds(when);
 }

@@ -5,7 +5,8 @@
 #include <weft/events.h>
 
 int weft__handles_open(weft_loop_t *loop);
-/* Not running: what was scheduled is dropped. */
+/* The loop is being closed. First its timers, while there are workers; last, when no queue holds a slot, the memory. */
+void weft__handles_disarm(weft_loop_t *loop);
 void weft__handles_close(weft_loop_t *loop);
 
 #endif

@@ -144,6 +144,7 @@ static void keep_husk(weft_loop_t *loop) {
 
 static void empty(weft_loop_t *loop) {
   weft__cleanup_pool(loop);
+  weft__handles_disarm(loop);
   weft__loop_empty(loop);
   weft__handles_close(loop);
 }
