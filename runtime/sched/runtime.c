@@ -126,10 +126,11 @@ int weft__loop_open(const weft_config_t *config, weft_loop_t **out) {
 
 /* ---- running ----------------------------------------------------------------------------------------------------------- */
 
-static int enter_thread(weft__worker_t *worker) {
+/* Without memory for the alternate stack the worker runs all the same; an overflow then dies without its report. */
+static void enter_thread(weft__worker_t *worker) {
   weft__worker_set(worker);
   weft__fiber_adopt_thread(&worker->base);
-  return weft__overflow_enter_thread(&worker->overflow);
+  weft_ignore(weft__overflow_enter_thread(&worker->overflow));
 }
 
 static void leave_thread(weft__worker_t *worker) {
@@ -141,7 +142,8 @@ static void leave_thread(weft__worker_t *worker) {
 
 static int worker_thread(void *argument) {
   weft__worker_t *worker = argument;
-  if (enter_thread(worker) == 0) weft__worker_run(worker);
+  enter_thread(worker);
+  weft__worker_run(worker);
   leave_thread(worker);
   return 0;
 }
@@ -161,7 +163,8 @@ int weft__loop_run(weft_loop_t *loop) {
     return weft_fail(WEFT_RUNTIME, stopped == WEFT__LOOP_CLOSED ? "Event loop is closed"
                                                                 : "This event loop is already running");
   unsigned started = 1;
-  int rc = enter_thread(&loop->workers[0]);
+  int rc = 0;
+  enter_thread(&loop->workers[0]);
   for (; rc == 0 && started < loop->worker_count; started++) {
     char name[16];
     snprintf(name, sizeof name, "weft-%u", started);
