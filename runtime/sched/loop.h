@@ -105,6 +105,7 @@ struct weft_loop {
   _Atomic(bool) stopping;
   _Atomic(int64_t) virtual_now;
   _Atomic(long) external;            /* jobs on threads that will wake somebody: the virtual clock waits for them */
+  _Atomic(long) visitors;            /* threads outside that will still touch the loop: exec/visitors.h */
   weft__spin_t jump_lock;
 
   weft_strand_t *main_strand;        /* serial: everything runs in it */

@@ -191,6 +191,10 @@ void weft__schedule_task(weft_task_t *task) { schedule(task, false); }
 void weft__schedule_new(weft_task_t *task) { schedule(task, true); }
 
 void weft__post(weft_loop_t *loop, weft__item_t *item, weft_strand_t *strand) {
+  if (loop == NULL) { /* a future of no loop: on the thread that ends it */
+    item->run(item);
+    return;
+  }
   if (strand != NULL && weft__strand_moves(strand))
     weft__strand_push(strand, item, false);
   else

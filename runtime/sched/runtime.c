@@ -281,7 +281,7 @@ weft_strand_t *weft__inherited_strand(weft_loop_t *loop) {
   return loop->main_strand;
 }
 
-weft_strand_t *weft__callback_strand(weft_loop_t *loop) { return loop->callback_strand; }
+weft_strand_t *weft__callback_strand(weft_loop_t *loop) { return loop != NULL ? loop->callback_strand : NULL; }
 
 weft_task_factory_fn weft__loop_task_factory(const weft_loop_t *loop) { return atom_load(&loop->task_factory, relaxed); }
 void weft_loop_set_task_factory(weft_loop_t *loop, weft_task_factory_fn fn) {
@@ -293,6 +293,7 @@ bool weft_loop_is_closed(const weft_loop_t *loop) {
 }
 
 void weft__base_error(weft_loop_t *loop, weft__record_t *record) {
+  if (loop == NULL) return; /* a callback of a future of no loop */
   weft__spin_lock(&loop->base_error_lock);
   if (loop->base_error == NULL) loop->base_error = weft__record_ref(record);
   weft__spin_unlock(&loop->base_error_lock);
