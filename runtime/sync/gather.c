@@ -4,8 +4,8 @@
  * one pending. Everything else hangs on the outer future: its references are the waiter's, one per watch that has not run,
  * and a canceller's; when the last goes, the gather goes. So children may outlive the waiter's frame.
  *
- * unfinished counts the children whose watch has not run, plus whoever is busy cancelling them: it reaches 0 once, and the
- * one that brings it there completes the outer future. That is the single point at which "all have finished" and "a
+ * unfinished counts the children whose end was not taken in, plus whoever is busy cancelling them: it reaches 0 once, and
+ * the one that brings it there completes the outer future. That is the single point at which "all have finished" and "a
  * cancellation was asked for" are decided: a canceller that found the gather unfinished is always heard.
  *
  *   over futures   the first error completes the outer one at once; the rest runs on, later errors are swallowed
@@ -29,8 +29,8 @@ typedef struct child {
 
 struct gather {
   weft_future_t *outer; /* owns this */
+  _Atomic(size_t) unfinished;
   weft__spin_t lock;
-  size_t unfinished;        /* under lock */
   bool cancel_requested;    /* under lock: cancel() reached a child */
   bool cancelled_late;      /* under lock: all children had ended, their watches had not run */
   bool cancel_queued;       /* under lock: in this thread's list of cancellations to be done */
@@ -70,10 +70,8 @@ static void finish(gather_t *gather) {
 }
 
 static void one_less(gather_t *gather) {
-  weft__spin_lock(&gather->lock);
-  bool last = --gather->unfinished == 0;
-  weft__spin_unlock(&gather->lock);
-  if (last) finish(gather);
+  /* acq_rel: the last one sees what all before it did, flags and records included */
+  if (atom_sub(&gather->unfinished, 1, acq_rel) == 1) finish(gather);
 }
 
 /* ---- cancelling -------------------------------------------------------------------------------------------------------- */
@@ -118,21 +116,30 @@ static void cancel_listed(void) {
   }
 }
 
+/* One more to wait for, unless nobody is left. */
+static bool hold(gather_t *gather) {
+  size_t count = atom_load(&gather->unfinished, relaxed);
+  do {
+    if (count == 0) return false;
+    /* relaxed: the count alone decides, the lock orders the rest */
+  } while (!atom_cas_weak(&gather->unfinished, &count, count + 1, relaxed, relaxed));
+  return true;
+}
+
 static bool cancel_gather(weft_future_t *outer, weft__record_t *reason) {
   gather_t *gather = outer->hook_data;
+  if (weft__future_done(outer) || !hold(gather)) return false;
   weft__spin_lock(&gather->lock);
-  if (gather->unfinished == 0 || weft__future_done(outer)) {
-    weft__spin_unlock(&gather->lock);
-    return false;
-  }
   weft__record_t *old = gather->reason;
   gather->reason = weft__record_ref(reason);
   bool queued = gather->cancel_queued, queue = !queued && cancel_depth >= CANCEL_DEPTH_MAX;
-  if (!queued) gather->unfinished++;
   if (queue) gather->cancel_queued = true;
   weft__spin_unlock(&gather->lock);
   weft__record_unref(old);
-  if (queued) return true; /* somebody is about to do it */
+  if (queued) { /* somebody is about to do it */
+    one_less(gather);
+    return true;
+  }
   if (queue) {
     weft_future_ref(outer);
     gather->next_cancel = cancel_list;
@@ -141,7 +148,8 @@ static bool cancel_gather(weft_future_t *outer, weft__record_t *reason) {
   }
   cancel_depth++;
   cancel_and_release(gather, reason);
-  if (--cancel_depth == 0) cancel_listed();
+  if (cancel_depth == 1) cancel_listed(); /* the outermost: what it calls only adds to the list */
+  cancel_depth--;
   return true;
 }
 
@@ -159,19 +167,38 @@ static void take_failure(gather_t *gather, weft_future_t *future) {
   if (first) (void)cancel_children(gather, NULL);
 }
 
+static bool has_failed(const weft_future_t *future) {
+  return weft__word_outcome(atom_load(&future->word, acquire)) != WEFT__RESULT;
+}
+
 static void take_child(gather_t *gather, weft_future_t *future) {
-  uint64_t word = atom_load(&future->word, acquire);
-  weft__word_set(&future->word, WEFT__W_RETRIEVED);
-  if (!gather->collect && weft__word_outcome(word) != WEFT__RESULT) take_failure(gather, future);
+  if (has_failed(future)) {
+    weft__word_set(&future->word, WEFT__W_RETRIEVED);
+    if (!gather->collect) take_failure(gather, future);
+  }
   one_less(gather);
 }
 
 static void child_done(weft__watch_t *watch) {
   child_t *child = weft__container_of(watch, child_t, watch);
-  gather_t *gather = child->gather;
-  weft_future_t *outer = gather->outer;
-  take_child(gather, child->future);
+  weft_future_t *outer = child->gather->outer;
+  take_child(child->gather, child->future);
   weft_future_unref(outer); /* the watch's */
+}
+
+/* A child that ended well and is not the last: all there is to do is to count, which needs no turn in the queue. The count
+ * stays above 0 here, so the last one is always met by child_done, in its turn. */
+static bool child_counted(weft__watch_t *watch) {
+  child_t *child = weft__container_of(watch, child_t, watch);
+  gather_t *gather = child->gather;
+  if (has_failed(child->future)) return true;
+  size_t count = atom_load(&gather->unfinished, relaxed);
+  do {
+    if (count == 1) return true;
+    /* release: our child's end is visible to whoever brings the count to 0 */
+  } while (!atom_cas_weak(&gather->unfinished, &count, count - 1, release, relaxed));
+  weft_future_unref(gather->outer);
+  return false;
 }
 
 /* ---- setting up -------------------------------------------------------------------------------------------------------- */
@@ -209,19 +236,25 @@ static void add_child(gather_t *gather, weft_future_t *owned) {
 
 /* Waits; the children are in place. */
 static int run(gather_t *gather, const char *what) {
-  size_t n = gather->count;
+  size_t n = gather->count, watched = 0;
   weft_future_t *outer = gather->outer;
-  gather->unfinished = n + 1; /* ours, while we set up */
+  atom_init(&gather->unfinished, n + 1); /* ours, while we set up */
+  /* The watches' references, all at once. */
+  WEFT__ASSERT(n < UINT32_MAX / 4);
+  atom_add(&outer->word, n * WEFT__W_REFERENCE, relaxed);
   /* Those that are done already, marked by a watch of nothing, are dealt with at once, after the others are watched. */
   for (size_t i = 0; i < n; i++) {
     child_t *child = &gather->children[i];
     child->watch.future = NULL;
     if (weft__future_done(child->future)) continue;
-    weft__word_ref(&outer->word);
-    weft__future_watch(child->future, &child->watch, child_done, gather->strand);
+    watched++;
+    weft__future_watch_early(child->future, &child->watch, child_done, child_counted, gather->strand);
   }
-  for (size_t i = 0; i < n; i++)
-    if (gather->children[i].watch.future == NULL) take_child(gather, gather->children[i].future);
+  if (watched < n) {
+    atom_sub(&outer->word, (n - watched) * WEFT__W_REFERENCE, relaxed); /* not the last: we have ours */
+    for (size_t i = 0; i < n; i++)
+      if (gather->children[i].watch.future == NULL) take_child(gather, gather->children[i].future);
+  }
   one_less(gather);
   if (!weft__future_done(outer)) {
     int rc = weft__future_wait(outer, what);

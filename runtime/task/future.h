@@ -54,6 +54,9 @@ typedef struct weft__watch {
   weft_future_t *future; /* borrowed */
   weft_strand_t *strand; /* where to run; NULL: anywhere */
   void (*fn)(struct weft__watch *watch);
+  /* May be NULL. Called by whoever completes the future, on whatever thread, once the outcome is published; only claims
+   * and counts. False: that was all, fn will not run. True: fn runs, with its hop. */
+  bool (*early)(struct weft__watch *watch);
   bool callback; /* a user's done callback */
 } weft__watch_t;
 
@@ -61,6 +64,8 @@ void weft__future_init(weft_future_t *future, weft_loop_t *loop, enum weft__futu
 /* Queues at once if the future is done already. */
 void weft__future_watch(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *),
                         weft_strand_t *strand);
+void weft__future_watch_early(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *),
+                              bool (*early)(weft__watch_t *), weft_strand_t *strand);
 /* For users' done callbacks: in the loop's callbacks' strand. */
 void weft__future_watch_callback(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *));
 /* True: it will not run. False: it has run, is running, or is queued. */

@@ -54,6 +54,7 @@ static void queue_claimed(weft_loop_t *loop, weft__list_t *ready) {
     } else {
       weft__watch_t *watch = weft__container_of(item, weft__watch_t, item);
       after_callback = after_callback || watch->callback;
+      if (watch->early != NULL && !after_callback && !watch->early(watch)) continue;
       weft__post(loop, item, watch->strand == NULL && after_callback ? callbacks : watch->strand);
     }
   }
@@ -99,8 +100,8 @@ int weft__future_complete(weft_future_t *future, enum weft__outcome outcome, con
   return 0;
 }
 
-static void watch_future(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *), weft_strand_t *strand,
-                         bool callback) {
+static void watch_future(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *),
+                         bool (*early)(weft__watch_t *), weft_strand_t *strand, bool callback) {
   watch->node.kind = WEFT__NODE_WATCH;
   weft__link_init(&watch->node.link);
   weft__link_init(&watch->item.link);
@@ -108,6 +109,7 @@ static void watch_future(weft_future_t *future, weft__watch_t *watch, void (*fn)
   watch->future = future;
   watch->strand = strand;
   watch->fn = fn;
+  watch->early = early;
   watch->callback = callback;
   if (lock_pending(future)) {
     weft__list_push_back(&future->nodes, &watch->node.link);
@@ -116,17 +118,23 @@ static void watch_future(weft_future_t *future, weft__watch_t *watch, void (*fn)
     weft_strand_t *callbacks = weft__callback_strand(future->loop);
     if (callbacks != NULL && callback) atom_add(&future->callbacks, 1, relaxed); /* seen by whoever is ordered after us */
     bool wait = strand == NULL && callbacks != NULL && atom_load(&future->callbacks, acquire) > 0;
+    if (early != NULL && !wait && !early(watch)) return;
     weft__post(future->loop, &watch->item, wait ? callbacks : strand);
   }
 }
 
 void weft__future_watch(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *),
                         weft_strand_t *strand) {
-  watch_future(future, watch, fn, strand, false);
+  watch_future(future, watch, fn, NULL, strand, false);
+}
+
+void weft__future_watch_early(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *),
+                              bool (*early)(weft__watch_t *), weft_strand_t *strand) {
+  watch_future(future, watch, fn, early, strand, false);
 }
 
 void weft__future_watch_callback(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *)) {
-  watch_future(future, watch, fn, weft__callback_strand(future->loop), true);
+  watch_future(future, watch, fn, NULL, weft__callback_strand(future->loop), true);
 }
 
 bool weft__future_unwatch(weft_future_t *future, weft__watch_t *watch) {

@@ -186,7 +186,7 @@ static void misuse_and_memory(void **state) {
 
 static WEFT_ASYNC(races);
 static int races(void) {
-  for (int round = 0; round < 500; round++) {
+  for (int round = 0; round < scaled(500); round++) {
     weft_task_t *tasks[6];
     for (int i = 0; i < 6; i++) tasks[i] = weft_create_task(sleeper_async(NULL, (round + i) % 3 ? -1 : 0.001, i));
     weft_as_completed_t it;

@@ -256,7 +256,7 @@ static int chain(int depth) {
 
 static WEFT_ASYNC(deep);
 static int deep(void) {
-  weft_task_t *task = weft_create_task(chain_async(2000));
+  weft_task_t *task = weft_create_task(chain_async(scaled(5000)));
   weft_ignore(weft_sleep(0.01));
   assert_true(weft_task_cancel(task, NULL));
   return weft_join(task);
@@ -348,7 +348,7 @@ static int bush(int seed) {
 static WEFT_ASYNC(forest);
 static int forest(void) {
   int cancelled = 0, failed = 0;
-  for (int round = 0; round < 300; round++) {
+  for (int round = 0; round < scaled(300); round++) {
     weft_task_t *tasks[4];
     for (int i = 0; i < 4; i++) tasks[i] = weft_create_task(bush_async(round + i));
     if (round % 3 == 0) weft_ignore(weft_yield());

@@ -158,7 +158,7 @@ static int quiet(weft_future_t *f) {
 
 static WEFT_ASYNC(races);
 static int races(void) {
-  for (int round = 0; round < 2000; round++) {
+  for (int round = 0; round < scaled(2000); round++) {
     weft_future_t *f = weft_future_open(sizeof(int));
     weft_task_t *outer = weft_create_task(quiet_async(f)), *other = weft_create_task(setter_async(f, round % 3));
     if (round % 2) weft_ignore(weft_yield());

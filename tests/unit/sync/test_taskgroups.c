@@ -350,7 +350,7 @@ static int bush(int seed) {
 static WEFT_ASYNC(forest);
 static int forest(void) {
   int seen[3] = {0};
-  for (int round = 0; round < 400; round++) {
+  for (int round = 0; round < scaled(400); round++) {
     weft_task_t *tasks[4];
     for (int i = 0; i < 4; i++) tasks[i] = weft_create_task(bush_async(round + i));
     if (round % 3 == 0) weft_ignore(weft_yield());

@@ -294,7 +294,7 @@ static int brink(int rounds) {
 static WEFT_ASYNC(brinks);
 static int brinks(void) {
   weft_call_t calls[4];
-  for (int i = 0; i < 4; i++) calls[i] = brink_async(1500);
+  for (int i = 0; i < 4; i++) calls[i] = brink_async(scaled(1500));
   return weft_gather_n(calls, 4, NULL, 0);
 }
 
@@ -322,7 +322,7 @@ static int swallower(void) {
 
 static WEFT_ASYNC(swallowers);
 static int swallowers(void) {
-  for (int round = 0; round < 200; round++) {
+  for (int round = 0; round < scaled(200); round++) {
     weft_task_t *t = weft_create_task(swallower_async());
     for (int k = 0; k < 3 + round % 7; k++) weft_ignore(weft_yield());
     weft_task_cancel(t, NULL);

@@ -197,7 +197,7 @@ static int setter(weft_future_t *f, int yields) {
 
 static WEFT_ASYNC(races);
 static int races(void) {
-  for (int round = 0; round < 2000; round++) {
+  for (int round = 0; round < scaled(2000); round++) {
     weft_future_t *f[3];
     weft_task_t *tasks[3];
     for (int i = 0; i < 3; i++) {

@@ -193,7 +193,7 @@ static int spin(int n) {
 
 static WEFT_ASYNC(hammer);
 static int hammer(void) {
-  for (int i = 0; i < 1500; i++) {
+  for (int i = 0; i < scaled(1500); i++) {
     int rc = weft_wait_for(spin_async(i % 15), i % 7 == 0 ? 0 : 15e-6);
     if (rc != 1 && rc != WEFT_TIMEOUT) return rc;
     if (i % 7 == 0 && rc != WEFT_TIMEOUT) return weft_fail(WEFT_TYPE, "started");

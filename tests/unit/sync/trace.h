@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <weft.h>
 
@@ -87,6 +88,16 @@ __attribute__((unused)) static int stubborn(const char *name, double ms, double 
   }
   mark("%s", name);
   return rc;
+}
+
+/* A number of rounds or tasks, by WEFT_TEST_SCALE. */
+__attribute__((unused)) static int scaled(int n) {
+  const char *scale = getenv("WEFT_TEST_SCALE");
+  int scaled = scale != NULL ? (int)(n * atof(scale)) : n;
+#ifdef __SANITIZE_THREAD__
+  if (scaled > 1500) scaled = 1500; /* it takes so many fibers and no more */
+#endif
+  return scaled > 1 ? scaled : 1;
 }
 
 /* Milliseconds of loop time, rounded. */
