@@ -66,8 +66,9 @@ static void raw_free_aligned(void *pointer, size_t align, size_t size) {
 }
 #endif
 
-/* jemalloc's functions are undefined for 0, malloc may answer NULL; and beyond PTRDIFF_MAX nothing can succeed. */
+/* jemalloc's functions are undefined for 0, malloc may answer NULL. */
 static size_t at_least_one(size_t size) { return size != 0 ? size : 1; }
+/* Sanitizers end the process where an allocator would say no. */
 static bool too_large(size_t size) { return weft__unlikely(size > PTRDIFF_MAX); }
 
 static bool watching(void) { return weft__unlikely(atom_load(&watch, relaxed) != 0); }

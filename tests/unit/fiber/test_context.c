@@ -48,7 +48,7 @@ static void test_bare_switch(void **state) {
 enum { FRAMES = 64 };
 typedef struct walk {
   unsigned count;
-  uintptr_t functions[FRAMES];
+  uintptr_t functions[FRAMES], last_address;
   _Unwind_Reason_Code end;
 } walk_t;
 
@@ -56,6 +56,7 @@ static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *arg
   walk_t *walk = arg;
   if (walk->count == FRAMES) return _URC_NORMAL_STOP;
   walk->functions[walk->count++] = _Unwind_GetRegionStart(context);
+  walk->last_address = _Unwind_GetIP(context);
   return _URC_NO_REASON;
 }
 
@@ -109,6 +110,7 @@ static void test_unwind(void **state) {
     assert_true(walk->count < FRAMES);
 #ifndef WEFT_CONTEXT_UCONTEXT
     assert_true(walk->functions[walk->count - 1] == (uintptr_t)weft__context_start);
+    assert_int_equal(walk->last_address, 0); /* not merely an address that nobody knows */
 #endif
   }
   assert_int_equal(first_walk.count, second_walk.count);

@@ -237,13 +237,13 @@ static void test_counted(void **state) {
 
 static void test_replaced_handler_stays(void **state) {
   (void)state;
-  struct sigaction before, theirs = {.sa_handler = plain_handler}, after;
+  struct sigaction before, theirs = {.sa_sigaction = full_handler, .sa_flags = SA_SIGINFO}, after;
   sigaction(SIGSEGV, NULL, &before);
   assert_int_equal(weft__overflow_install(), 0);
   sigaction(SIGSEGV, &theirs, NULL);
   weft__overflow_uninstall();
   sigaction(SIGSEGV, NULL, &after);
-  assert_true(after.sa_handler == plain_handler);
+  assert_true(after.sa_sigaction == full_handler);
   sigaction(SIGSEGV, &before, NULL);
 }
 
