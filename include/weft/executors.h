@@ -14,9 +14,15 @@ extern "C" {
 WEFT_API WEFT_NODISCARD int weft_run_in_executor(weft_executor_t *executor, weft_call_t call);
 
 /* weft_executor_submit [A], Executor.submit: queues the call; a future whose value is its status, an int. Owned, ended
- * by weft_future_unref; cancelling it withdraws a job that has not started. NULL: -ENOMEM, WEFT_RUNTIME,
- * WEFT_BROKEN_POOL. */
+ * by weft_future_unref; cancelling it withdraws a job that has not started. Inside the runtime: a future of the loop,
+ * which cancelling ends even while the job runs on; executor NULL: the default pool. From other threads, as in
+ * concurrent.futures: a running job's cannot be cancelled, callbacks run on the thread that ends it. NULL: -ENOMEM,
+ * -EAGAIN (no thread), WEFT_RUNTIME (shut down), WEFT_BROKEN_POOL, WEFT_QUEUE_FULL. */
 WEFT_API WEFT_NODISCARD weft_future_t *weft_executor_submit(weft_executor_t *executor, weft_call_t call);
+
+/* weft_future_running [A], concurrent.futures' running(): whether it is a submitted job's and the job has started and
+ * not ended. */
+WEFT_API bool weft_future_running(const weft_future_t *future);
 
 /* weft_executor_map [S], Executor.map: runs n calls there and waits for all; the first error in order, else 0. statuses
  * (NULL: not wanted) are filled. Cancelled: withdraws what has not started, waits for the rest. */
@@ -25,13 +31,41 @@ WEFT_API WEFT_NODISCARD int weft_executor_map(weft_executor_t *executor, const w
 WEFT_ASYNC_TWIN_4(weft_executor_map, weft_executor_t *, const weft_call_t *, size_t, int *);
 
 /* weft_executor_shutdown [S], Executor.shutdown: no new jobs from now on; cancel_futures: those that have not started
- * are cancelled; wait: returns when the others have ended. The handle lives until close. 0. */
+ * are cancelled; wait: returns when the others have ended; from a thread that runs no loop it blocks meanwhile. The
+ * handle lives until close. 0; WEFT_RUNTIME: waiting in a job of that very pool. */
 WEFT_API int weft_executor_shutdown(weft_executor_t *executor, bool wait, bool cancel_futures);
 WEFT_ASYNC_TWIN_3(weft_executor_shutdown, weft_executor_t *, bool, bool);
 
-/* weft_executor_close [S], leaving `with executor`: shutdown(wait), then frees it; consumed. NULL: 0. */
+/* weft_executor_close [S], leaving `with executor`: shutdown(wait), then frees it; consumed. Cancelled: still waits, then
+ * WEFT_CANCELLED. NULL: 0. */
 WEFT_API int weft_executor_close(weft_executor_t *executor);
 WEFT_ASYNC_TWIN_1(weft_executor_close, weft_executor_t *);
+
+/* ---- threads that run no loop ---- */
+
+/* weft_wait_blocking, concurrent.futures.wait: blocks this thread until all, the first or the first failed of n futures
+ * is done (return_when as in weft_wait), or so many seconds have passed; how many are done. NULL entries are skipped;
+ * done (NULL: not wanted) tells which. Repeated with FIRST_COMPLETED and without those that are done it is as_completed.
+ * -EPERM on a worker; -EINVAL, -ENOMEM. */
+WEFT_API WEFT_NODISCARD int weft_wait_blocking(weft_future_t *const futures[], size_t n, int return_when, double seconds,
+                                               bool done[]);
+
+/* weft_wrap_future, asyncio.wrap_future: a future of the running loop that ends as the given one does, which may belong
+ * to no loop or to another. Cancelling it cancels that one too. One of the running loop is answered itself. Owned, ended
+ * by weft_future_unref. NULL: -ENOMEM, -EINVAL, WEFT_RUNTIME (no running loop). */
+WEFT_API WEFT_NODISCARD weft_future_t *weft_wrap_future(weft_future_t *future);
+
+/* ---- the default pool ---- */
+
+/* weft_loop_set_default_executor [A], set_default_executor: where weft_to_thread and executor NULL run from now on. The
+ * pool is consumed: the loop closes it. 0; -EINVAL: no pool of threads; -ENOMEM; WEFT_RUNTIME: closed, or the default
+ * pool was shut down; on error it stays the caller's. */
+WEFT_API int weft_loop_set_default_executor(weft_loop_t *loop, weft_executor_t *executor);
+
+/* weft_loop_shutdown_default_executor [S], shutdown_default_executor: no new jobs there, name resolution included;
+ * returns when all have ended. 0. */
+WEFT_API WEFT_NODISCARD int weft_loop_shutdown_default_executor(weft_loop_t *loop);
+WEFT_ASYNC_TWIN_1(weft_loop_shutdown_default_executor, weft_loop_t *);
 
 /* ---- pools of threads ---- */
 
@@ -40,6 +74,7 @@ typedef struct weft_thread_pool_options {
   unsigned max_threads;           /* 0: min(32, processors + 4) */
   const char *name;               /* of the threads; NULL: a default */
   const weft_call_t *initializer; /* run first on each thread; its failure breaks the pool; NULL: none */
+  size_t queue_limit;             /* jobs that may wait: then tasks wait for room, submit fails; 0: no limit */
 } weft_thread_pool_options_t;
 
 /* weft_thread_pool_open_with [A], ThreadPoolExecutor: *out is filled: the pool, to be closed, or NULL. options NULL:

@@ -17,6 +17,10 @@ WEFT_API WEFT_NODISCARD int weft_to_thread(weft_call_t call);
  * dropped. The job owns its arguments: drop(args) (NULL: nothing to do) is called exactly once, when it has ended or
  * will never run, also on failure. */
 WEFT_API WEFT_NODISCARD int weft_to_thread_owned(weft_call_t call, void (*drop)(void *args));
+
+/* weft_job_cancelled: for the function of a job on any pool of threads: whether somebody has cancelled it since it
+ * started, so that it may give up early. false outside of jobs. */
+WEFT_API bool weft_job_cancelled(void);
 #ifdef __cplusplus
 }
 #endif

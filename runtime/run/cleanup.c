@@ -4,6 +4,7 @@
 #include <weft/runners.h>
 
 #include "base/alloc.h"
+#include "exec/default_pool.h"
 #include "run/debug.h"
 #include "sched/loop.h"
 #include "sync/generators.h"
@@ -48,6 +49,11 @@ static int clean_up(weft_loop_t *loop) {
   return 0;
 }
 
-void weft__cleanup_run(weft_loop_t *loop) { weft_ignore(weft_loop_run_until_complete(loop, clean_up_async(loop))); }
+void weft__cleanup_run(weft_loop_t *loop) {
+  weft_ignore(weft_loop_run_until_complete(loop, clean_up_async(loop)));
+  /* Jobs may still hand callbacks and tasks to the loop: it runs while they end. */
+  if (weft__default_pool_used(loop))
+    weft_ignore(weft_loop_run_until_complete(loop, weft_loop_shutdown_default_executor_async(loop)));
+}
 
-void weft__cleanup_pool(weft_loop_t *loop) { (void)loop; }
+void weft__cleanup_pool(weft_loop_t *loop) { weft__default_pool_close(loop); }
