@@ -11,19 +11,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Executes a program with descriptor `from` as its descriptor `to`, all others closed by their own flags; with the signals
- * that this process blocks unblocked; and in a process group of its own, so that Ctrl-C reaches it through us alone. */
-static int start(child_t *child, const char *program, char *const arguments[], int from, int to) {
+/* Executes a program with descriptor `from` as its descriptor `to`, all others closed by their own flags; in a process group
+ * of its own, so that Ctrl-C reaches it through us alone; and with `blocked` signals blocked, NULL: those that we block. */
+static int start(child_t *child, const char *program, char *const arguments[], int from, int to,
+                 const sigset_t *blocked) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
-  sigset_t none;
-  sigemptyset(&none);
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, from, to);
   posix_spawnattr_init(&attributes);
-  posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | (blocked != NULL ? POSIX_SPAWN_SETSIGMASK : 0));
+  if (blocked != NULL) posix_spawnattr_setsigmask(&attributes, blocked);
   int rc = posix_spawnp(&child->pid, program, &actions, &attributes, arguments, environ);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
@@ -35,7 +34,9 @@ int children_start_client(child_t *child, int port, int stats_fd) {
   char port_word[16], name[] = "weft_demo", client[] = "--client", fd_word[] = "3";
   snprintf(port_word, sizeof port_word, "%d", port);
   *child = (child_t){.output = -1};
-  return start(child, "/proc/self/exe", (char *const[]){name, client, port_word, fd_word, NULL}, stats_fd, 3);
+  char *const arguments[] = {name, client, port_word, fd_word, NULL};
+  /* SIGINT stays blocked, so that one that comes early waits until the client asks for it. */
+  return start(child, "/proc/self/exe", arguments, stats_fd, 3, NULL);
 }
 
 int children_start_wrk(child_t *child, int port, unsigned seconds) {
@@ -45,7 +46,9 @@ int children_start_wrk(child_t *child, int port, unsigned seconds) {
   *child = (child_t){.output = memfd_create("wrk-output", MFD_CLOEXEC)};
   if (child->output < 0) return -errno;
   char *const arguments[] = {name, threads, connections, duration, latency, url, NULL};
-  int rc = start(child, "wrk", arguments, child->output, STDOUT_FILENO);
+  sigset_t none;
+  sigemptyset(&none);
+  int rc = start(child, "wrk", arguments, child->output, STDOUT_FILENO, &none);
   if (rc < 0) close(child->output);
   return rc;
 }
