@@ -97,7 +97,8 @@ __attribute__((unused)) static int scaled(int n) {
 #ifdef __SANITIZE_THREAD__
   if (scaled > 1500) scaled = 1500; /* it takes so many fibers and no more */
 #endif
-  return scaled > 1 ? scaled : 1;
+  int least = n < 60 ? n : 60;
+  return scaled > least ? scaled : least;
 }
 
 /* Milliseconds of loop time, rounded. */
