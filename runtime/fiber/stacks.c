@@ -223,7 +223,7 @@ static unsigned large_class(size_t block) {
 
 static WEFT__COLD weft__fiber_t *take_large(size_t size) {
   size_t least, block = 2 * (size_t)WEFT__STACK_BLOCK;
-  if (__builtin_add_overflow(size, (size_t)(WEFT__STACK_GUARD + WEFT__STACK_HEADER_MAX), &least) ||
+  if (__builtin_add_overflow(size, (size_t)WEFT__STACK_GUARD + WEFT__STACK_HEADER_MAX, &least) ||
       least > SIZE_MAX / 4) {
     fail("the stack asked for is larger than the address space");
     return NULL;
