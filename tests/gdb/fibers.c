@@ -6,9 +6,10 @@
 
 #include "fiber/guards.h"
 
-weft__fiber_t base, *fibers[3];
+static weft__fiber_t base, *fibers[3];
 static volatile int wound_up;
 
+void show_me(void);
 WEFT__NOINLINE void show_me(void) { __asm__ volatile("" ::: "memory"); }
 
 static WEFT__NOINLINE void wait_here(int me) {
