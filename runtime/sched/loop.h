@@ -66,6 +66,8 @@ struct weft__worker {
   unsigned in_place;                /* depth of runs in place since the last boundary */
   weft__reactor_t *reactor;
   weft__timers_t timers;
+  weft_task_t *free_tasks;          /* memory for tasks, linked by waiting_on */
+  unsigned free_task_count;
   uint64_t task_numbers, task_numbers_end;
   uint64_t random;
   bool searching;

@@ -288,14 +288,18 @@ void weft__requeue(void) {
 enum { IN_PLACE_MAX = 64, IN_PLACE_NS = 200 * 1000 };
 
 /* One worker: whether timers or descriptors want their turn, which a pass through the loop would give them. */
-static bool others_want_a_turn(weft__worker_t *worker) {
+static WEFT__NOINLINE bool turn_is_due(weft__worker_t *worker, int64_t next, bool waiting) {
   weft_loop_t *loop = worker->loop;
-  int64_t next = weft__timers_next(&worker->timers);
-  bool waiting = weft__reactor_waiting(worker->reactor) > 0;
-  if (next == INT64_MAX && !waiting) return false;
   if (loop->config.virtual_time) return waiting || next <= atom_load(&loop->virtual_now, relaxed);
   int64_t now = weft__clock_now();
   return next <= now || (waiting && now - worker->boundary_time > IN_PLACE_NS);
+}
+
+static bool others_want_a_turn(weft__worker_t *worker) {
+  int64_t next = atom_load(&worker->timers.earliest, relaxed);
+  bool waiting = weft__reactor_waiting(worker->reactor) > 0;
+  if (weft__likely(next == INT64_MAX && !waiting)) return false;
+  return turn_is_due(worker, next, waiting);
 }
 
 static void after_in_place(void *argument) {
@@ -472,6 +476,34 @@ void weft__worker_run(weft__worker_t *worker) {
   }
 }
 
+/* ---- memory for tasks -------------------------------------------------------------------------------------------------- */
+
+#if defined WEFT_DEBUG_CHECKS || defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+enum { FREE_TASKS_MAX = 0 }; /* every task has memory of its own, so that a stale handle is seen */
+#else
+enum { FREE_TASKS_MAX = 512 };
+#endif
+
+weft_task_t *weft__task_memory_take(void) {
+  weft__worker_t *worker = weft__worker();
+  if (worker == NULL || worker->free_tasks == NULL) return weft__alloc(sizeof(weft_task_t));
+  weft_task_t *task = worker->free_tasks;
+  worker->free_tasks = (weft_task_t *)(void *)task->waiting_on;
+  worker->free_task_count--;
+  return task;
+}
+
+void weft__task_memory_give(weft_task_t *task) {
+  weft__worker_t *worker = weft__worker();
+  if (worker == NULL || worker->free_task_count >= FREE_TASKS_MAX) {
+    weft__free(task, sizeof *task);
+    return;
+  }
+  task->waiting_on = (weft_future_t *)(void *)worker->free_tasks;
+  worker->free_tasks = task;
+  worker->free_task_count++;
+}
+
 /* ---- opening and closing ----------------------------------------------------------------------------------------------- */
 
 int weft__worker_open(weft__worker_t *worker, weft_loop_t *loop, unsigned index) {
@@ -495,6 +527,12 @@ void weft__worker_rest(weft__worker_t *worker) {
     weft__fiber_free(&worker->stacks, fiber);
   }
   worker->idle_fiber_count = 0;
+  while (worker->free_tasks != NULL) {
+    weft_task_t *task = worker->free_tasks;
+    worker->free_tasks = (weft_task_t *)(void *)task->waiting_on;
+    weft__free(task, sizeof *task);
+  }
+  worker->free_task_count = 0;
 }
 
 void weft__worker_close(weft__worker_t *worker) {

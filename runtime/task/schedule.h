@@ -72,6 +72,10 @@ bool weft__strand_moves(const weft_strand_t *strand);
 /* Takes a queued item out of its strand and puts it at the tail. */
 void weft__strand_requeue(weft_strand_t *strand, weft__item_t *item);
 
+/* Memory for one task, from this worker's cache or the allocator; NULL when it ran out. give: from any thread. */
+weft_task_t *weft__task_memory_take(void);
+void weft__task_memory_give(weft_task_t *task);
+
 /* Registry of unfinished tasks (all_tasks). */
 void weft__registry_add(weft_loop_t *loop, weft_task_t *task);
 void weft__registry_remove(weft_loop_t *loop, weft_task_t *task);

@@ -13,9 +13,9 @@
 #include "task/contextvars.h"
 
 weft_task_t *weft__task_new(weft_loop_t *loop, const weft_call_t *call, const weft_task_options_t *options) {
-  weft_task_t *task = weft__alloc(sizeof *task);
+  weft_task_t *task = weft__task_memory_take();
   if (task == NULL) return NULL;
-  memset(task, 0, offsetof(weft_task_t, call));
+  memset((char *)task + sizeof task->future, 0, offsetof(weft_task_t, call) - sizeof task->future);
   weft__future_init(&task->future, loop, WEFT__KIND_TASK, sizeof(int));
   atom_init(&task->future.word, 2 * WEFT__W_REFERENCE); /* NEW; the caller's and the runtime's */
   weft__link_init(&task->item.link);
@@ -31,7 +31,7 @@ weft_task_t *weft__task_new(weft_loop_t *loop, const weft_call_t *call, const we
     task->stack_size = options->stack_size;
     task->pinned = options->worker;
     if (options->name != NULL && weft_task_set_name(task, options->name) < 0) {
-      weft__free(task, sizeof *task);
+      weft__task_memory_give(task);
       return NULL;
     }
   }
@@ -48,7 +48,7 @@ void weft__task_free(weft_task_t *task) {
   if (task->cancel_reason != NULL) weft__record_unref(task->cancel_reason);
   if (task->strand != NULL) weft__strand_unref(task->strand);
   if (task->context != NULL) weft_contextvars_unref(task->context);
-  weft__free(task, sizeof *task);
+  weft__task_memory_give(task);
 }
 
 /* Publishes the outcome and gives up the runtime's reference. The word decides at the last moment whether a cancellation
