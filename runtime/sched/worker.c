@@ -478,10 +478,17 @@ void weft__worker_run(weft__worker_t *worker) {
 
 /* ---- memory for tasks -------------------------------------------------------------------------------------------------- */
 
+/* Where mistakes are looked for every task has memory of its own, so that a stale handle is seen. */
 #if defined WEFT_DEBUG_CHECKS || defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-enum { FREE_TASKS_MAX = 0 }; /* every task has memory of its own, so that a stale handle is seen */
+static bool may_keep(const weft__worker_t *worker) {
+  (void)worker;
+  return false;
+}
 #else
 enum { FREE_TASKS_MAX = 512 };
+static bool may_keep(const weft__worker_t *worker) {
+  return worker != NULL && worker->free_task_count < FREE_TASKS_MAX;
+}
 #endif
 
 weft_task_t *weft__task_memory_take(void) {
@@ -495,7 +502,7 @@ weft_task_t *weft__task_memory_take(void) {
 
 void weft__task_memory_give(weft_task_t *task) {
   weft__worker_t *worker = weft__worker();
-  if (worker == NULL || worker->free_task_count >= FREE_TASKS_MAX) {
+  if (!may_keep(worker)) {
     weft__free(task, sizeof *task);
     return;
   }
