@@ -86,13 +86,12 @@ int weft_open_connection(const char *host, int port, weft_stream_t **out) {
 /* Under lock, which is given back. What is left of what was written is sent, or its error or a cancellation returned. */
 static int send_rest(weft_stream_t *stream) {
   int rc = 0;
-  bool woken;
+  bool woken, holding = stream->held > 0;
   while (rc == 0 && stream->held > 0 && stream->write_error == 0)
     rc = weft__waiters_wait(&stream->waiters, &stream->lock, &woken);
-  bool lost = stream->held > 0 && rc == 0;
   int error = stream->write_error;
   weft__spin_unlock(&stream->lock);
-  return lost ? weft__io_fail(error) : rc;
+  return rc == 0 && holding && error < 0 ? weft__io_fail(error) : rc;
 }
 
 /* Both rights, for good. A cancellation cannot keep us from it: everybody has been told to leave. */
