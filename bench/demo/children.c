@@ -31,12 +31,15 @@ static int start(child_t *child, const char *program, char *const arguments[], i
 }
 
 int children_start_client(child_t *child, int port, int stats_fd) {
-  char port_word[16], name[] = "weft_demo", client[] = "--client", fd_word[] = "3";
+  char program[4096], port_word[16], name[] = "weft_demo", client[] = "--client", fd_word[] = "3";
+  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+  if (length < 0) return -errno;
+  program[length] = '\0';
   snprintf(port_word, sizeof port_word, "%d", port);
   *child = (child_t){.output = -1};
   char *const arguments[] = {name, client, port_word, fd_word, NULL};
   /* SIGINT stays blocked, so that one that comes early waits until the client asks for it. */
-  return start(child, "/proc/self/exe", arguments, stats_fd, 3, NULL);
+  return start(child, program, arguments, stats_fd, 3, NULL);
 }
 
 int children_start_wrk(child_t *child, int port, unsigned seconds) {

@@ -55,7 +55,12 @@ class Server:
         """Exit status, rest of standard output, standard error."""
         self.process.send_signal(number)
         out, err = self.process.communicate(timeout=LIMIT_S)
-        return self.process.returncode, out, err
+        return self.process.returncode, out, words(err)
+
+
+def words(err):
+    """What a program said on standard error, without what Valgrind remarks about itself there."""
+    return re.sub(r"(?m)^--\d+-- .*\n", "", err)
 
 
 def exchange(connection, request):
