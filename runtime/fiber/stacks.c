@@ -22,7 +22,7 @@ enum {
   SLAB_BLOCKS = 64, /* 16 MiB; one bit each in a region's `cold` */
   CACHE_MAX = 64,
   CACHE_BATCH = 16, /* fibers a worker keeps, and how many it takes from the pool at once */
-  WARM_MIN = 4096,  /* the pool keeps so many, and half of those in use, with their pages */
+  KEEP_WARM = 4096, /* 16 MiB and more */
   LARGE_CLASSES = 6,
   LARGE_KEPT = 4,         /* 512 KiB to 16 MiB: idle ones kept of each */
   LARGE_WARM = 64 * 1024, /* bytes of such a one's stack that keep their pages */
@@ -46,8 +46,9 @@ static struct {
   uintptr_t hint;       /* below the newest slab: the next one joins it, and one mapping serves all */
   weft__fiber_t *large[LARGE_CLASSES];
   unsigned large_kept[LARGE_CLASSES];
+  size_t keep_warm;
   weft__stack_stats_t stats;
-} pool;
+} pool = {.keep_warm = KEEP_WARM};
 static _Atomic(const char *) last_error;
 
 /* Static texts, so release and acquire carry nothing but the pointer's target. */
@@ -188,7 +189,7 @@ static WEFT__NOINLINE void give_shared(weft__fiber_t *first, unsigned n) {
   pool.warm = first;
   pool.stats.live -= n;
   pool.stats.warm += n;
-  size_t mark = WARM_MIN + pool.stats.live / 2;
+  size_t mark = pool.keep_warm + pool.stats.live / 2;
   weft__fiber_t *excess = NULL;
   while (pool.stats.warm > mark) {
     weft__fiber_t *fiber = pool.warm;
@@ -330,6 +331,12 @@ void weft__stacks_release(void) {
     pool.stats = (weft__stack_stats_t){0};
     weft__regions_unmap_all();
   }
+  weft__spin_unlock(&pool.lock);
+}
+
+void weft__stacks_keep_warm(size_t least) {
+  weft__spin_lock(&pool.lock);
+  pool.keep_warm = least;
   weft__spin_unlock(&pool.lock);
 }
 

@@ -53,6 +53,9 @@ typedef struct weft__stack_stats {
 } weft__stack_stats_t;
 void weft__stacks_stats(weft__stack_stats_t *stats);
 
+/* How many idle blocks the pool keeps with their pages, besides half as many as are in use. */
+void weft__stacks_keep_warm(size_t least);
+
 /* For the overflow report, async-signal-safe: the block whose guard holds address. */
 bool weft__stacks_find_guard(uintptr_t address, uintptr_t *block_low, uintptr_t *block_high);
 
