@@ -11,6 +11,7 @@
 #include "exec/parker.h"
 #include "exec/visitors.h"
 #include "sync/waiters.h"
+#include "task/task.h"
 
 typedef struct sleeper {
   weft__link_t link;
@@ -98,10 +99,13 @@ int weft__gate_wait(weft__gate_t *gate, const char *what) {
 
 int weft__gate_wait_anyway(weft__gate_t *gate) {
   int result = 0;
+  weft_task_t *task = weft__current_task();
+  weft__hush_t hushed = task != NULL ? weft__hush(task) : NULL;
   while (!is_open(gate)) {
     int rc = weft__current_task() != NULL ? wait_as_task(gate) : wait_as_thread(gate);
     if (rc == WEFT_CANCELLED) result = rc;
     if (rc == -ENOMEM) sched_yield();
   }
+  if (task != NULL) weft__unhush(task, hushed);
   return result;
 }

@@ -129,16 +129,21 @@ static int run_framed(weft_executor_t *executor, weft_call_t *call, weft_context
   int rc = submit(&self, executor, context, WEFT__LANE_USER);
   if (rc < 0) return rc;
   weft__record_t *reason = NULL;
+  weft_task_t *task = weft__current_task();
+  weft__hush_t hushed = NULL;
   weft__spin_lock(&self.lock);
   while (!self.done) {
     if (park(&self) == 0 || reason != NULL) continue;
+    hushed = weft__hush(task);
     reason = weft__record_ref(weft__last_record());
     if (self.done || !call_off(&self)) continue;
     weft__spin_unlock(&self.lock);
     take_back(&self);
+    weft__unhush(task, hushed);
     return answer(WEFT_CANCELLED, reason);
   }
   weft__spin_unlock(&self.lock);
+  if (hushed != NULL) weft__unhush(task, hushed);
   if (reason == NULL) return answer(self.status, self.record);
   weft__record_unref(self.record);
   return answer(WEFT_CANCELLED, reason);

@@ -6,6 +6,7 @@
  * remembered and the last one is what the wait answers. As in asyncio (3.13) a wait that ends with a cancellation notifies
  * one other: its own notification may have been swallowed. The others know spurious wake-ups. */
 #include "sync/locks.h"
+#include "task/task.h"
 
 typedef struct condition {
   weft__lock_t *lock;
@@ -47,7 +48,10 @@ int weft_condition_wait(weft_condition_t *public) {
   bool woken;
   rc = weft__waiters_wait(&c->waiters, &lock->spin, &woken);
   weft__spin_unlock(&lock->spin);
+  weft_task_t *task = weft__current_task();
+  weft__hush_t hushed = weft__hush(task);
   for (int again; (again = weft__lock_acquire(lock)) < 0;) rc = again;
+  weft__unhush(task, hushed);
   if (rc < 0) {
     weft__spin_lock(&lock->spin);
     (void)weft__waiters_wake_next(&c->waiters);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "sched/clock.h"
+#include "task/task.h"
 #include "task/wait.h"
 
 typedef struct sleeper {
@@ -37,12 +38,18 @@ static int sleep_for(int64_t ns) {
   return rc;
 }
 
+static int yield_once(void) {
+  weft_task_t *task = weft__current_task();
+  if (weft__likely(task != NULL)) weft__before_suspend(task);
+  return weft__yield();
+}
+
 int weft_sleep(double seconds) {
   int rc = weft__check_suspend("weft_sleep");
   if (rc < 0) return rc;
   int64_t ns;
   if (weft__seconds_to_ns(seconds, &ns) < 0) return weft_fail(-EINVAL, "Invalid delay: NaN (not a number)");
-  return ns <= 0 ? weft__yield() : sleep_for(ns);
+  return ns <= 0 ? yield_once() : sleep_for(ns);
 }
 
-int weft_yield(void) { return weft__yield(); }
+int weft_yield(void) { return yield_once(); }

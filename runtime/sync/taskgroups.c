@@ -32,6 +32,7 @@ void weft_taskgroup_enter(weft_taskgroup_t *public_group) {
   memset(public_group, 0, sizeof *public_group);
   group->parent = weft__current_task();
   group->no_task = group->parent == NULL;
+  if (group->parent != NULL) group->shields = group->parent->shields;
   weft__spin_init(&group->lock);
   weft__awaiter_init(&group->completed);
   group->tail = &group->children;
@@ -67,7 +68,7 @@ static bool note_failure(weft__taskgroup_t *group, weft__group_child_t *child) {
 
 static void abort_all(weft__taskgroup_t *group) {
   cancel_children(group);
-  (void)weft__task_request_cancel_as(group->parent, NULL, true, group);
+  (void)weft__task_request_cancel_as(group->parent, NULL, true, group, group->shields);
 }
 
 /* The group may be gone afterwards. */
@@ -191,10 +192,12 @@ static bool start_abort(weft__taskgroup_t *group) {
 }
 
 static void wait_for_children(weft__taskgroup_t *group, leaving_t *leaving) {
+  weft__hush_t hushed = NULL;
   for (;;) {
     weft__spin_lock(&group->lock);
     if (group->unfinished == 0) break;
     if (weft__awaiter_park(&group->completed, &group->lock) == 0) continue;
+    if (hushed == NULL) hushed = weft__hush(group->parent); /* once is enough: we wait to the end in any case */
     if (start_abort(group)) {
       weft__record_unref(leaving->cancel);
       leaving->cancel = weft__record_for(WEFT_CANCELLED);
@@ -202,12 +205,13 @@ static void wait_for_children(weft__taskgroup_t *group, leaving_t *leaving) {
     }
   }
   weft__spin_unlock(&group->lock);
+  if (hushed != NULL) weft__unhush(group->parent, hushed);
 }
 
 /* WEFT_GROUP with the children's errors in the order in which they were met, the body's last. */
 static int raise_group(weft__taskgroup_t *group, weft__record_t *body) {
   weft_task_t *parent = group->parent;
-  if (weft_task_cancelling(parent) > 0) { /* somebody else's request: kept, and delivered at the next suspension */
+  if (weft__task_requests(parent) > 0) { /* somebody else's request: kept, and delivered at the next suspension */
     (void)weft_task_uncancel(parent);
     (void)weft__task_cancel(parent, NULL);
   }

@@ -15,6 +15,7 @@ typedef struct weft__taskgroup {
   weft__spin_t lock;   /* guards what follows */
   unsigned unfinished; /* children whose end was not taken in yet, and creations under way */
   unsigned errors;
+  unsigned shields;                           /* the parent's at entry */
   weft__awaiter_t completed;                  /* unfinished has become 0 */
   weft__group_child_t *children, **tail;      /* in order of creation, until exit */
   weft__group_child_t *late;                  /* created while the group began to shut down */

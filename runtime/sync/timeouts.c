@@ -27,7 +27,7 @@ static void time_is_up(void *data) {
   weft__timeout_t *scope = data;
   /* release: whoever is cancelled and then asks finds it expired; leaving is ordered by the deadline's close */
   atom_store(&scope->state, EXPIRING, release);
-  (void)weft__task_request_cancel_as(scope->task, NULL, true, scope);
+  (void)weft__task_request_cancel_as(scope->task, NULL, true, scope, scope->shields);
 }
 
 static weft__deadline_t *open_deadline(weft__timeout_t *scope, int64_t when, bool soon) {
@@ -42,6 +42,7 @@ int weft__timeout_open(weft__timeout_t *scope, int64_t when, bool soon) {
   scope->task = task;
   scope->deadline = NULL;
   scope->failure = 0;
+  scope->shields = task->shields;
   scope->cancelling = weft__task_cancelling_at_entry(task);
   atom_init(&scope->state, ENTERED);
   if (!soon && when == WEFT__TIME_NEVER) return 0;

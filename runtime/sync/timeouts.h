@@ -12,6 +12,7 @@ typedef struct weft__timeout {
   weft__deadline_t *deadline; /* NULL: none, or over */
   _Atomic(int) state;         /* see timeouts.c */
   int cancelling;             /* the task's requests at entry */
+  unsigned shields;           /* the task's at entry */
   int failure;                /* why there is no limit, though one was asked for; 0: there is */
 } weft__timeout_t;
 

@@ -23,8 +23,20 @@ static void keep_reason(weft_task_t *task, weft__record_t *reason) {
   task->cancel_reason = weft__record_ref(reason);
 }
 
+/* A request that a shield keeps away, until so many shields are left. Under LOCK. */
+static void defer(weft_task_t *task, unsigned shields) {
+  unsigned char *deferred = &task->deferred[shields < WEFT__SHIELD_LEVELS ? shields : WEFT__SHIELD_LEVELS - 1];
+  if (*deferred < UINT8_MAX) ++*deferred;
+}
+
+static int count_deferred(const weft_task_t *task) {
+  int count = 0;
+  for (int i = 0; i < WEFT__SHIELD_LEVELS; i++) count += task->deferred[i];
+  return count;
+}
+
 /* One task's part. With DESCEND *next is what it waits for, referenced. */
-static enum verdict request_one(weft_task_t *task, weft__record_t *reason, bool count, const void *tag,
+static enum verdict request_one(weft_task_t *task, weft__record_t *reason, bool count, const void *tag, unsigned inside,
                                 weft_future_t **next) {
   uint64_t word = weft__word_lock(&task->future.word);
   if (weft__word_outcome(word) != WEFT__PENDING) {
@@ -32,6 +44,11 @@ static enum verdict request_one(weft_task_t *task, weft__record_t *reason, bool 
     return DONE;
   }
   if (count) task->cancelling++;
+  if (weft__unlikely(task->shields > inside)) {
+    if (count) defer(task, inside);
+    weft__word_unlock(&task->future.word, 0, 0);
+    return ASKED;
+  }
   enum weft__phase phase = weft__word_phase(word);
   uint64_t to_ready = (uint64_t)WEFT__READY << WEFT__W_PHASE_SHIFT;
   if (phase == WEFT__WAITING && task->waiting_on != NULL) {
@@ -68,13 +85,14 @@ static enum verdict request_one(weft_task_t *task, weft__record_t *reason, bool 
   return ASKED;
 }
 
-bool weft__task_request_cancel_as(weft_task_t *task, weft__record_t *reason, bool count, const void *tag) {
+bool weft__task_request_cancel_as(weft_task_t *task, weft__record_t *reason, bool count, const void *tag,
+                                  unsigned inside) {
   weft_task_t *at = task;
   bool restarted = false;
   weft_future_t *held = NULL; /* keeps `at` unless it is `task` */
   for (;;) {
     weft_future_t *next = NULL;
-    enum verdict verdict = request_one(at, reason, count, at == task ? tag : NULL, &next);
+    enum verdict verdict = request_one(at, reason, count, at == task ? tag : NULL, at == task ? inside : 0, &next);
     bool answer = verdict == ASKED;
     if (verdict == DESCEND && next->kind == WEFT__KIND_TASK) {
       weft_future_unref(held);
@@ -123,7 +141,7 @@ int weft_task_cancelling(const weft_task_t *task) {
 
 int weft__task_cancelling_at_entry(weft_task_t *task) {
   uint64_t word = weft__word_lock(&task->future.word);
-  int count = task->cancelling;
+  int count = task->cancelling - count_deferred(task);
   weft__word_unlock(&task->future.word, 0, 0);
   bool pending = (word & WEFT__W_MUST_CANCEL) != 0 && !weft__loop_counts_hops(task->future.loop);
   return pending && count > 0 ? count - 1 : count;
@@ -132,10 +150,46 @@ int weft__task_cancelling_at_entry(weft_task_t *task) {
 int weft__task_uncancel_as(weft_task_t *task, const void *tag) {
   uint64_t word = weft__word_lock(&task->future.word);
   if (task->cancelling > 0) task->cancelling--;
-  int count = task->cancelling;
-  bool withdraw = count == 0 || (tag != NULL && (word & WEFT__W_MUST_CANCEL) && task->cancel_tag == tag);
+  if (task->cancelling == 0) memset(task->deferred, 0, sizeof task->deferred);
+  int count = task->cancelling - count_deferred(task);
+  bool withdraw = task->cancelling == 0 || (tag != NULL && (word & WEFT__W_MUST_CANCEL) && task->cancel_tag == tag);
   weft__word_unlock(&task->future.word, withdraw ? WEFT__W_MUST_CANCEL : 0, 0);
   return count;
 }
 
-int weft_task_uncancel(weft_task_t *task) { return weft__task_uncancel_as(task, NULL); }
+int weft_task_uncancel(weft_task_t *task) {
+  (void)weft__task_uncancel_as(task, NULL);
+  return weft_task_cancelling(task);
+}
+
+int weft__task_requests(weft_task_t *task) {
+  weft__word_lock(&task->future.word);
+  int count = task->cancelling - count_deferred(task);
+  weft__word_unlock(&task->future.word, 0, 0);
+  return count;
+}
+
+void weft__task_withdraw(weft_task_t *task, const void *tag) {
+  uint64_t word = weft__word_lock(&task->future.word);
+  bool ours = (word & WEFT__W_MUST_CANCEL) && task->cancel_tag == tag;
+  weft__word_unlock(&task->future.word, ours ? WEFT__W_MUST_CANCEL : 0, 0);
+}
+
+void weft__task_shield(weft_task_t *task) {
+  uint64_t word = weft__word_lock(&task->future.word);
+  if (word & WEFT__W_MUST_CANCEL) defer(task, task->shields);
+  task->shields++;
+  weft__word_unlock(&task->future.word, WEFT__W_MUST_CANCEL, 0);
+}
+
+void weft__task_unshield(weft_task_t *task) {
+  weft__word_lock(&task->future.word);
+  unsigned shields = --task->shields;
+  bool kept = false;
+  for (unsigned i = shields; i < WEFT__SHIELD_LEVELS; i++) {
+    kept = kept || task->deferred[i] > 0;
+    task->deferred[i] = 0;
+  }
+  if (kept) task->cancel_tag = NULL;
+  weft__word_unlock(&task->future.word, 0, kept ? WEFT__W_MUST_CANCEL : 0);
+}

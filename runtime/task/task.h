@@ -9,7 +9,7 @@
 #include "fiber/fiber.h"
 #include "task/future.h"
 
-enum { WEFT__TASK_STACK_MIN = 8 * 1024 };
+enum { WEFT__TASK_STACK_MIN = 8 * 1024, WEFT__SHIELD_LEVELS = 8 };
 
 struct weft_task {
   weft_future_t future; /* first: a task is a future */
@@ -30,6 +30,9 @@ struct weft_task {
   char default_name[24];
   const void *created_at;    /* return address of create_task */
   size_t stack_size;         /* 0: the loop's */
+  void (*before_suspend)(weft_task_t *task); /* of level-triggered scopes; NULL: none, or they have to keep quiet */
+  unsigned shields;          /* shielded scopes it is in; written by the task, under LOCK */
+  unsigned char deferred[WEFT__SHIELD_LEVELS]; /* under LOCK: requests from outside of the n-th shield, kept until it ends */
   weft_call_t call;
   void (*finished)(weft_task_t *task); /* internal: called by the task itself just before its outcome is published */
   void *finished_data;
@@ -54,17 +57,41 @@ void weft__task_fail_start(weft_task_t *task, int code);
 void weft__task_abandon(weft_task_t *task);
 /* The last reference is gone: called by futures.c, which has dropped what futures hold. */
 void weft__task_free(weft_task_t *task);
-/* cancel(): see cancel.c. reason is borrowed, NULL: no message. count: it is a new request. */
-bool weft__task_request_cancel_as(weft_task_t *task, weft__record_t *reason, bool count, const void *tag);
+/* cancel(): see cancel.c. reason is borrowed, NULL: no message. count: it is a new request. tag: of the scope that asks.
+ * inside: so many of the task's shields stand around who asks; those beyond keep the request from the task. */
+bool weft__task_request_cancel_as(weft_task_t *task, weft__record_t *reason, bool count, const void *tag,
+                                  unsigned inside);
 static inline bool weft__task_request_cancel(weft_task_t *task, weft__record_t *reason, bool count) {
-  return weft__task_request_cancel_as(task, reason, count, NULL);
+  return weft__task_request_cancel_as(task, reason, count, NULL, 0);
 }
 /* cancelling(), for a scope that is being entered and will compare. A request that came from another thread and is not
  * delivered yet does not count: it is going to strike inside the scope, and is not the scope's own. (With one worker only
  * the task itself can have left one, and asyncio counts it.) */
 int weft__task_cancelling_at_entry(weft_task_t *task);
-/* uncancel() by a scope: also takes back a request that is not delivered yet, if it is the scope's (its tag) alone. */
+/* uncancel() by a scope: also takes back a request that is not delivered yet, if it is the scope's (its tag) alone.
+ * Answers what is left without those that a shield keeps away. */
 int weft__task_uncancel_as(weft_task_t *task, const void *tag);
+/* Such requests as were not taken back, without those that a shield keeps away. */
+int weft__task_requests(weft_task_t *task);
+/* The same without counting: the request was not a counted one. */
+void weft__task_withdraw(weft_task_t *task, const void *tag);
+/* By the task: from now on requests from outside wait until the shield's end. */
+void weft__task_shield(weft_task_t *task);
+void weft__task_unshield(weft_task_t *task);
+
+/* By a task that is about to suspend: a level-triggered scope that is cancelled asks again. */
+static inline void weft__before_suspend(weft_task_t *task) {
+  if (weft__unlikely(task->before_suspend != NULL)) task->before_suspend(task);
+}
+/* Around a wait that goes on whatever is asked of the task: such scopes keep quiet, lest it never sleeps. */
+typedef void (*weft__hush_t)(weft_task_t *task);
+static inline weft__hush_t weft__hush(weft_task_t *task) {
+  weft__hush_t hushed = task->before_suspend;
+  task->before_suspend = NULL;
+  return hushed;
+}
+static inline void weft__unhush(weft_task_t *task, weft__hush_t hushed) { task->before_suspend = hushed; }
+
 static inline bool weft__task_cancel(weft_task_t *task, weft__record_t *reason) {
   return weft__task_request_cancel(task, reason, true);
 }

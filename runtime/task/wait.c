@@ -1,6 +1,8 @@
 /* wait.c: parking the current task; see wait.h for the protocol. */
 #include "task/wait.h"
 
+#include <limits.h>
+
 #include "task/task.h"
 
 void weft__wait_init(weft__wait_t *wait) {
@@ -29,6 +31,7 @@ static void after_wait_park(void *argument) {
 int weft__wait_park(weft__wait_t *wait, weft__spin_t *lock) {
   weft_task_t *task = wait->task;
   struct parking parking = {task, lock, NULL};
+  weft__before_suspend(task);
   task->waiting_on = NULL;
   weft__park(after_wait_park, &parking);
   return weft__word_resume(&task->future.word) ? weft__task_deliver_cancel(task) : 0;
@@ -65,7 +68,7 @@ static void after_future_park(void *argument) {
     weft__record_t *reason = task->cancel_reason;
     task->cancel_reason = NULL;
     weft__word_unlock(&task->future.word, WEFT__W_MUST_CANCEL, 0);
-    weft__task_request_cancel(task, reason, false);
+    weft__task_request_cancel_as(task, reason, false, NULL, UINT_MAX);
     weft__record_unref(reason);
   }
   weft_future_unref(&task->future);
@@ -87,6 +90,7 @@ int weft__future_wait(weft_future_t *future, const char *what) {
     return weft_fail(WEFT_RUNTIME, "Task cannot await on itself: %s", weft_task_get_name(task));
   if (future->loop != task->future.loop)
     return weft_fail(WEFT_RUNTIME, "Task %s got a future attached to a different loop", weft_task_get_name(task));
+  weft__before_suspend(task);
   weft__wait_t wait;
   weft__wait_init(&wait);
   task->waiting_on = future;
