@@ -22,9 +22,17 @@
 #define atom_cas_weak(p, expected, desired, order, failure)                                                            \
   atomic_compare_exchange_weak_explicit((p), (expected), (desired), memory_order_##order, memory_order_##failure)
 
+#if defined __SANITIZE_THREAD__
+#define WEFT__ATOM_THREAD_SANITIZER 1
+#elif defined __has_feature
+#if __has_feature(thread_sanitizer)
+#define WEFT__ATOM_THREAD_SANITIZER 1
+#endif
+#endif
+
 /* Store-load barrier. On x86 a locked instruction on the stack costs 2 ns; the mfence that clang emits costs 16. */
 static inline void atom_fence_seq_cst(void) {
-#if defined __x86_64__ && !defined __SANITIZE_THREAD__
+#if defined __x86_64__ && !defined WEFT__ATOM_THREAD_SANITIZER
   __asm__ volatile("lock; orl $0, -4(%%rsp)" ::: "memory", "cc");
 #else
   atomic_thread_fence(memory_order_seq_cst);

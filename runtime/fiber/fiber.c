@@ -5,6 +5,9 @@
 
 #include "base/threads.h"
 
+/* Absent from C programs. */
+extern void *__cxa_get_globals(void) __attribute__((weak));
+
 /* What a made fiber runs first. */
 static void first_run(void *arg) {
   weft__fiber_t *fiber = arg;
@@ -20,6 +23,7 @@ weft__fiber_t *weft__fiber_new(weft__stack_cache_t *cache, size_t size, void (*e
   fiber->entry = entry;
   fiber->arg = arg;
   fiber->exceptions[0] = fiber->exceptions[1] = NULL;
+  fiber->thread_exceptions = NULL;
   weft__sanitizer_create(&fiber->sanitizer, fiber->stack_low, fiber->stack_high);
   weft__context_make(&fiber->context, fiber->stack_low, fiber->stack_high, first_run, fiber);
   return fiber;
@@ -32,24 +36,17 @@ void weft__fiber_free(weft__stack_cache_t *cache, weft__fiber_t *fiber) {
 }
 
 void weft__fiber_switch_final(weft__fiber_t *from, weft__fiber_t *to) {
-  if (weft__unlikely(__cxa_get_globals != NULL)) weft__fiber_swap_exceptions(from, to);
+  weft__fiber_swap_exceptions(from, to);
   weft__sanitizer_before_final(&to->sanitizer, to->stack_low, to->size);
   weft__context_switch(&from->context, &to->context);
   weft__panic("a fiber went on after its end");
-}
-
-/* struct __cxa_eh_globals of the Itanium C++ ABI: a pointer and an unsigned int, two words. The globals are the
- * thread's, so both halves of the exchange are done before the switch, on one thread. */
-void weft__fiber_swap_exceptions(weft__fiber_t *from, weft__fiber_t *to) {
-  void *globals = __cxa_get_globals();
-  memcpy(from->exceptions, globals, sizeof from->exceptions);
-  memcpy(globals, to->exceptions, sizeof to->exceptions);
 }
 
 void weft__fiber_adopt_thread(weft__fiber_t *self) {
   memset(self, 0, sizeof *self);
   weft__thread_stack(&self->stack_low, &self->stack_high);
   self->size = (size_t)(self->stack_high - self->stack_low);
+  if (__cxa_get_globals != NULL) self->thread_exceptions = __cxa_get_globals();
   weft__sanitizer_adopt(&self->sanitizer);
 }
 

@@ -25,6 +25,7 @@ struct weft__fiber {
   char *stack_low, *stack_high; /* [low, high): what code may use, guard and header excluded */
   size_t size;                  /* high - low */
   void *exceptions[2];          /* C++: caught and uncaught exceptions in flight, while suspended */
+  void **thread_exceptions;     /* where the thread that it runs on keeps them; NULL without a C++ runtime */
   void *region;                 /* stacks.c: the slab or mapping it lies in; NULL: a thread's own stack */
   weft__sanitizer_fiber_t sanitizer;
 };
@@ -39,13 +40,25 @@ weft__fiber_t *weft__fiber_new(weft__stack_cache_t *cache, size_t size, void (*e
 /* Must not be running; on a suspended one nothing of its frames is undone. */
 void weft__fiber_free(weft__stack_cache_t *cache, weft__fiber_t *fiber);
 
-/* C++ keeps a thread's exceptions in flight in two words that must follow the fiber. Absent from C programs. */
-extern void *__cxa_get_globals(void) __attribute__((weak));
-void weft__fiber_swap_exceptions(weft__fiber_t *from, weft__fiber_t *to);
+/* C++ keeps a thread's exceptions in flight in two words that must follow the fiber (struct __cxa_eh_globals of the Itanium
+ * C++ ABI). Their address is asked for once per thread and handed from fiber to fiber; they are mostly zero on both sides,
+ * and then nothing is moved. Both halves of the exchange are done before the switch, on one thread. */
+static inline void weft__fiber_swap_exceptions(weft__fiber_t *from, weft__fiber_t *to) {
+  void **live = from->thread_exceptions;
+  to->thread_exceptions = live;
+  if (weft__likely(live == NULL)) return;
+  uintptr_t any = (uintptr_t)live[0] | (uintptr_t)live[1] | (uintptr_t)to->exceptions[0] | (uintptr_t)to->exceptions[1];
+  from->exceptions[0] = from->exceptions[1] = NULL;
+  if (weft__likely(any == 0)) return;
+  for (int i = 0; i < 2; i++) {
+    from->exceptions[i] = live[i];
+    live[i] = to->exceptions[i];
+  }
+}
 
 /* Suspends from, the running fiber, and goes on with to; returns when somebody switches back to from. */
 static inline void weft__fiber_switch(weft__fiber_t *from, weft__fiber_t *to) {
-  if (weft__unlikely(__cxa_get_globals != NULL)) weft__fiber_swap_exceptions(from, to);
+  weft__fiber_swap_exceptions(from, to);
   weft__sanitizer_before_switch(&from->sanitizer, &to->sanitizer, to->stack_low, to->size);
   weft__context_switch(&from->context, &to->context);
   weft__sanitizer_after_switch(&from->sanitizer);

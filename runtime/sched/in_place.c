@@ -1,0 +1,102 @@
+/* in_place.c: running a child on its parent's stack: an awaited one that has not started, or one that starts eagerly. */
+#include "base/clock.h"
+#include "sched/fibers.h"
+
+/* ---- running a child in place ------------------------------------------------------------------------------------------ */
+
+enum { IN_PLACE_MAX = 64, IN_PLACE_NS = 200 * 1000 };
+
+/* One worker: whether timers or descriptors want their turn, which a pass through the loop would give them. */
+static WEFT__NOINLINE bool turn_is_due(weft__worker_t *worker, int64_t next, bool waiting) {
+  weft_loop_t *loop = worker->loop;
+  if (loop->config.virtual_time) return waiting || next <= atom_load(&loop->virtual_now, relaxed);
+  int64_t now = weft__clock_now();
+  return next <= now || (waiting && now - worker->boundary_time > IN_PLACE_NS);
+}
+
+static bool others_want_a_turn(weft__worker_t *worker) {
+  int64_t next = atom_load(&worker->timers.earliest, relaxed);
+  bool waiting = weft__reactor_waiting(worker->reactor) > 0;
+  if (weft__likely(next == INT64_MAX && !waiting)) return false;
+  return turn_is_due(worker, next, waiting);
+}
+
+static void after_in_place(void *argument) {
+  weft_task_t *parent = argument; /* WAITING, on a child that is done */
+  if (weft__word_wake(&parent->future.word, WEFT__READY)) weft__schedule_task(parent);
+}
+
+/* RUNNING -> WAITING unless a cancellation is pending, which the child would then have to be given unstarted. */
+static bool begin_wait(weft__word_t *word) {
+  for (;;) {
+    uint64_t value = weft__word_unlocked(word);
+    if (value & WEFT__W_MUST_CANCEL) return false;
+    if (atom_cas_weak(word, &value, weft__word_with_phase(value, WEFT__WAITING), acq_rel, relaxed)) return true;
+  }
+}
+
+static bool take_newest(weft__worker_t *worker, weft__entry_t entry) {
+  if (!worker->loop->alone) /* partner: the thieves' exchange */
+    return atom_cas(&worker->newest, &entry, 0, acq_rel, relaxed);
+  atom_store(&worker->newest, 0, relaxed);
+  return true;
+}
+
+/* Rules 8-11. Only the newest entry of this worker's queue: it is unstarted, and with one worker it must be the only one.
+ * The parent is WAITING meanwhile, linked to the child but in no list, so cancelling it finds the child, and nobody but us
+ * wakes it. If the child suspends, the whole fiber does, and is the child's until it ends here. */
+bool weft__run_in_place(weft_task_t *parent, weft_task_t *child) {
+  weft__worker_t *worker = weft__worker();
+  weft_loop_t *loop = worker->loop;
+  weft__entry_t entry = (weft__entry_t)&child->item;
+  if (atom_load(&worker->newest, relaxed) != entry) return false;
+  if (weft__word_phase(atom_load(&child->future.word, relaxed)) != WEFT__NEW) return false;
+  if (loop->alone ? weft__ring_size(&worker->ring) > 0 || others_want_a_turn(worker)
+                  : parent->strand != NULL || child->strand != NULL)
+    return false;
+  if (parent->pinned != child->pinned || worker->in_place >= IN_PLACE_MAX) return false;
+  if (weft__fiber_room(worker->fiber) < weft__stack_wanted(child) + WEFT__TASK_STACK_MIN) return false;
+  if (!begin_wait(&parent->future.word)) return false;
+  if (!take_newest(worker, entry)) { /* a thief has it: wait in the ordinary way */
+    weft__word_stop_waiting(&parent->future.word);
+    return false;
+  }
+  worker->in_place++;
+  weft__count_tick(worker);
+  worker->current = child;
+  weft__task_run(child);
+  worker = weft__worker();
+  worker->current = parent;
+  if (!loop->alone) return true;
+  /* asyncio would queue the parent now, behind whatever is ready, and begin a new pass. */
+  worker->pass_left = 0;
+  if (weft__ready_count(worker) > 0 || others_want_a_turn(worker)) weft__park(after_in_place, parent);
+  return true;
+}
+
+/* ---- eager start ------------------------------------------------------------------------------------------------------- */
+
+/* The creator's fiber stays where it is, in no queue, and is gone back to when the task suspends (weft__park) or ends
+ * (weft__fiber_main): both see eager_return. So an eager task's first part never leaves this worker. */
+void weft__run_eagerly(weft_task_t *task) {
+  weft__worker_t *worker = weft__worker();
+  weft__fiber_t *fiber = worker != NULL && worker->fiber != &worker->base ? weft__take_idle_fiber(worker) : NULL;
+  if (fiber == NULL || (task->strand != NULL && weft__strand_moves(task->strand) && worker->strand != task->strand)) {
+    if (fiber != NULL) weft__fiber_free(&worker->stacks, fiber);
+    weft__schedule_new(task);
+    return;
+  }
+  weft_task_t *creator = worker->current;
+  weft_strand_t *strand = worker->strand;
+  weft__fiber_t *outer = worker->eager_return;
+  weft__fiber_t *self = worker->fiber;
+  worker->strand = NULL;
+  worker->eager_return = self;
+  worker->assigned = (weft__entry_t)&task->item;
+  worker->fiber = fiber;
+  weft__fiber_switch(self, fiber);
+  worker->eager_return = outer;
+  worker->strand = strand;
+  worker->current = creator;
+  weft__after_switch(worker);
+}
