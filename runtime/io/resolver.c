@@ -178,7 +178,7 @@ static int resolve_by_thread(const char *host, int port, bool passive, weft__add
   lookup->holders = 2;
   lookup->passive = passive;
   lookup->port = port;
-  strcpy(lookup->host, host);
+  memcpy(lookup->host, host, strlen(host) + 1); /* no longer than HOST_MAX */
   weft_loop_t *loop = weft__current_loop();
   int rc = enqueue(lookup);
   if (rc < 0) {

@@ -290,7 +290,7 @@ int weft_start_server(const char *host, int port, weft_client_fn fn, void *data,
   weft__addresses_t *addresses = NULL;
   rc = weft__resolve(host, port, true, &addresses);
   if (rc < 0) return rc;
-  int fds[WEFT__ADDRESSES_MAX], bound = 0;
+  int fds[WEFT__ADDRESSES_MAX] = {0}, bound = 0;
   size_t count = 0;
   for (int attempts = 0; attempts < PORT_ATTEMPTS; attempts++) {
     rc = listen_on(addresses, port, fds, &count, &bound);
