@@ -17,6 +17,7 @@
 #include "exec/visitors.h"
 #include "sched/loop.h"
 #include "task/contextvars.h"
+#include "task/task.h"
 #include "task/wait.h"
 
 /* ---- jobs with a future ------------------------------------------------------------------------------------------------ */
@@ -188,6 +189,8 @@ static int map(weft_executor_t *executor, mapping_t *mapping, mapped_t jobs[], s
   }
   weft__record_t *reason = rc < 0 ? weft__record_for(rc) : NULL; /* why not all ran */
   if (rc < 0) cancel_mapped(jobs, submitted - 1);
+  /* Once cancelled it waits to the end in any case. */
+  weft__hush_t hushed = reason != NULL ? weft__hush(mapping->task) : NULL;
   weft__spin_lock(&mapping->lock);
   while (mapping->unfinished > 0) {
     weft__wait_t wait;
@@ -195,12 +198,14 @@ static int map(weft_executor_t *executor, mapping_t *mapping, mapped_t jobs[], s
     rc = weft__wait_park(&wait, &mapping->lock);
     if (rc < 0 && reason == NULL) {
       reason = weft__record_ref(weft__last_record());
+      hushed = weft__hush(mapping->task);
       cancel_mapped(jobs, submitted);
     }
     weft__spin_lock(&mapping->lock);
   }
   weft__spin_unlock(&mapping->lock);
   if (reason == NULL) return 0;
+  weft__unhush(mapping->task, hushed);
   rc = reason->error.code;
   weft__set_error(reason);
   return rc;
