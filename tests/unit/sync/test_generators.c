@@ -484,12 +484,6 @@ static void left_open(void **state) {
 
 /* ---- many workers ------------------------------------------------------------------------------------------------------ */
 
-static int scale(int n) {
-  const char *text = getenv("WEFT_TEST_SCALE");
-  int scaled = (int)(n * (text != NULL ? atof(text) : 1));
-  return scaled > 0 ? scaled : 1;
-}
-
 static WEFT_ASYNC(numbers, int);
 static int numbers(int n) {
   int rc = 0;
@@ -546,7 +540,7 @@ static int passes_around(shared_t *shared, int n) {
 
 static void passed_around(void **state) {
   (void)state;
-  int n = scale(3000);
+  int n = scaled(3000);
   shared_t shared = {.sum = 0};
   assert_int_equal(run4(passes_around_async(&shared, n)), 0);
   assert_int_equal(shared.count, n);
@@ -583,7 +577,7 @@ static int grab_all(shared_t *shared, int n) {
 
 static void grabbed(void **state) {
   (void)state;
-  int n = scale(2000);
+  int n = scaled(2000);
   shared_t shared = {.sum = 0};
   assert_int_equal(run4(grab_all_async(&shared, n)), 0);
   assert_int_equal(shared.count + shared.refused, 4L * n);
