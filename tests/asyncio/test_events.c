@@ -103,7 +103,7 @@ static int c161_nothing(void *data) {
   (void)data;
   return 0;
 }
-RAW_CASE(161, call_soon_threadsafe_from_thread, CAUSAL, REAL) {
+RAW_CASE(161, call_soon_threadsafe_from_thread, CAUSAL, TIMED) {
   weft_loop_t *loop;
   if (weft_loop_open(case_config(), &loop) < 0) return;
   weft_loop_t *inside = NULL;
@@ -158,7 +158,7 @@ static void *c164_thread(void *data) {
   weft_call_soon(c->loop, c164_finish, c);
   return NULL;
 }
-CASE(164, run_coroutine_threadsafe, CAUSAL, REAL) {
+CASE(164, run_coroutine_threadsafe, CAUSAL, TIMED) {
   struct c164 c = {weft_get_running_loop(), weft_future_open(0)};
   pthread_t thread;
   if (pthread_create(&thread, NULL, c164_thread, &c) != 0) abort();

@@ -10,7 +10,8 @@
  *
  * Order: CAUSAL, the text is forced, at any number of workers; FIFO, exact at one worker, else the same lines in any order;
  * SINGLE, exact at one worker, and on several inside a strand (the run is `serial`).
- * Clock: VIRTUAL, the clock jumps to the next timer when nothing can run; REAL, threads, sockets, signals.
+ * Clock: VIRTUAL, the clock jumps to the next timer when nothing can run; REAL, threads, sockets, signals; TIMED, likewise,
+ * and the text takes a machine for granted that is not late by tens of milliseconds: such a case may try again.
  * Texts made here (text, repr_…) live until the run of the case ends. Everything may be called from any thread. */
 #ifndef TESTS_ASYNCIO_TRANSCRIPT_H
 #define TESTS_ASYNCIO_TRANSCRIPT_H
@@ -19,7 +20,7 @@
 
 /* ---- cases ---------------------------------------------------------------------------------------------------------- */
 enum { CAUSAL, FIFO, SINGLE };
-enum { VIRTUAL, REAL };
+enum { VIRTUAL, REAL, TIMED };
 
 typedef struct case_entry {
   const char *number, *name;
