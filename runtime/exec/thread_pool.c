@@ -270,6 +270,14 @@ unsigned weft__thread_pool_threads(weft_executor_t *executor) {
   return threads;
 }
 
+size_t weft__thread_pool_waiting(weft_executor_t *executor) {
+  pool_t *pool = pool_of(executor);
+  weft__spin_lock(&pool->lock);
+  size_t waiting = pool->pushed - pool->popped;
+  weft__spin_unlock(&pool->lock);
+  return waiting;
+}
+
 void weft__thread_pool_set_keep_alive(weft_executor_t *executor, int64_t ns) {
   pool_t *pool = pool_of(executor);
   weft__spin_lock(&pool->lock);

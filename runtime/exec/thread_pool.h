@@ -12,8 +12,9 @@ int weft__thread_pool_open(const unsigned lanes[WEFT__LANES], const char *name, 
                            size_t queue_limit, weft_executor_t **out);
 extern const weft__executor_kind_t weft__thread_pool_kind;
 
-/* For tests: how many threads there are now. */
+/* How many threads there are now, and how many jobs wait. */
 unsigned weft__thread_pool_threads(weft_executor_t *executor);
+size_t weft__thread_pool_waiting(weft_executor_t *executor);
 /* For tests: idle threads end after so long from now on (10 s at first). */
 void weft__thread_pool_set_keep_alive(weft_executor_t *executor, int64_t ns);
 

@@ -48,6 +48,16 @@ __attribute__((unused)) static void await_arrived_blocking(door_t *door, int n) 
   while (atom_load(&door->arrived, seq_cst) < n) nap(0.2);
 }
 
+/* As a task: awaits a future, and says before that it has begun: a cancellation from then on reaches the future. */
+static WEFT_ASYNC(awaiting, weft_future_t *, _Atomic(int) *);
+__attribute__((unused)) static int awaiting(weft_future_t *future, _Atomic(int) *begun) {
+  atom_add(begun, 1, seq_cst);
+  return weft_await_future(future, NULL);
+}
+__attribute__((unused)) static void await_begun(_Atomic(int) *begun, int n) {
+  while (atom_load(begun, seq_cst) < n) weft_ignore(weft_sleep(0.0005));
+}
+
 static WEFT_ASYNC(give, int);
 __attribute__((unused)) static int give(int status) {
   return status < 0 ? weft_fail(status, "given %d", status) : status;

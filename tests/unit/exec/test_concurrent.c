@@ -154,9 +154,10 @@ static int wraps(void) {
   assert_int_equal(value, 6);
   assert_int_equal(weft_await_future(here[1], NULL), WEFT_VALUE);
   assert_string_equal(weft_error()->message, "given -5012");
-  weft_task_t *task = weft_create_task(weft_await_future_async(here[3], NULL));
+  _Atomic(int) begun = 0;
+  weft_task_t *task = weft_create_task(awaiting_async(here[3], &begun));
   await_arrived(&outer_door, 1);
-  assert_int_equal(weft_yield(), 0);
+  await_begun(&begun, 1);
   weft_task_cancel(task, NULL);
   assert_int_equal(weft_join(task), WEFT_CANCELLED);
   assert_true(weft_future_cancelled(outer[3])); /* it had not started */
@@ -192,8 +193,9 @@ static void a_threads_future_in_a_loop(void **state) {
 /* A loop that is closed before the other future ends. */
 static int wraps_and_leaves(void) {
   weft_future_t *here = weft_wrap_future(outer[0]);
-  weft_future_add_done_callback(here, note_call, &(int){0});
-  weft_future_remove_done_callback(here, note_call, &(int){0});
+  int one = 1;
+  weft_future_add_done_callback(here, note_call, &one);
+  weft_future_remove_done_callback(here, note_call, &one);
   weft_future_unref(here);
   return 0;
 }

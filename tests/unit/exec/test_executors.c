@@ -1,6 +1,7 @@
 /* test_executors.c: executors: submit, map, shutdown, close, the queue's limit, initializers, the default executor. */
 #include <sys/prctl.h>
 
+#include "exec/thread_pool.h"
 #include "unit/exec/blocking.h"
 
 static weft_executor_t *open_pool(unsigned threads) {
@@ -78,16 +79,16 @@ RUNS(cancelling_a_submitted_job) {
   return 0;
 }
 
-static WEFT_ASYNC(awaiting, weft_future_t *);
-static int awaiting(weft_future_t *future) { return weft_await_future(future, NULL); }
 RUNS(cancelling_the_waiter_cancels_the_job) {
   weft_executor_t *pool = open_pool(1);
   door_t door = {0};
   weft_future_t *running = weft_executor_submit(pool, pass_async(&door, 1));
   weft_future_t *waiting = weft_executor_submit(pool, pass_async(&door, 2));
-  weft_task_t *a = weft_create_task(awaiting_async(running)), *b = weft_create_task(awaiting_async(waiting));
+  _Atomic(int) begun = 0;
+  weft_task_t *a = weft_create_task(awaiting_async(running, &begun));
+  weft_task_t *b = weft_create_task(awaiting_async(waiting, &begun));
   await_arrived(&door, 1);
-  assert_int_equal(weft_sleep(0.002), 0); /* both wait */
+  await_begun(&begun, 2);
   weft_task_cancel(a, NULL);
   weft_task_cancel(b, NULL);
   assert_int_equal(weft_join(a), WEFT_CANCELLED);
@@ -229,7 +230,7 @@ RUNS(shutdown_cancels_what_waits) {
   await_arrived(&door, 1);
   weft_future_t *waiting = weft_executor_submit(pool, pass_async(&door, 2));
   weft_task_t *task = weft_create_task(passing_executor_async(pool, &door, 3));
-  assert_int_equal(weft_sleep(0.002), 0);
+  while (weft__thread_pool_waiting(pool) < 2) assert_int_equal(weft_sleep(0.0005), 0);
   assert_int_equal(weft_executor_shutdown(pool, false, true), 0);
   assert_int_equal(weft_join(task), WEFT_CANCELLED);
   assert_int_equal(weft_await_future(waiting, NULL), WEFT_CANCELLED);
@@ -241,21 +242,28 @@ RUNS(shutdown_cancels_what_waits) {
   return weft_executor_close(pool);
 }
 
-static WEFT_ASYNC(closing, weft_executor_t *);
-static int closing(weft_executor_t *pool) { return weft_executor_close(pool); }
-static WEFT_ASYNC(shutting, weft_executor_t *);
-static int shutting(weft_executor_t *pool) { return weft_executor_shutdown(pool, true, false); }
+static WEFT_ASYNC(closing, weft_executor_t *, _Atomic(int) *);
+static int closing(weft_executor_t *pool, _Atomic(int) *begun) {
+  atom_add(begun, 1, seq_cst);
+  return weft_executor_close(pool);
+}
+static WEFT_ASYNC(shutting, weft_executor_t *, _Atomic(int) *);
+static int shutting(weft_executor_t *pool, _Atomic(int) *begun) {
+  atom_add(begun, 1, seq_cst);
+  return weft_executor_shutdown(pool, true, false);
+}
 RUNS(cancelled_while_closing) {
   weft_executor_t *pool = open_pool(1);
   door_t door = {0};
   weft_future_unref(weft_executor_submit(pool, pass_async(&door, 1)));
   await_arrived(&door, 1);
-  weft_task_t *task = weft_create_task(shutting_async(pool));
-  assert_int_equal(weft_sleep(0.002), 0);
+  _Atomic(int) begun = 0;
+  weft_task_t *task = weft_create_task(shutting_async(pool, &begun));
+  await_begun(&begun, 1);
   weft_task_cancel(task, NULL);
   assert_int_equal(weft_join(task), WEFT_CANCELLED); /* waiting alone can be given up */
-  task = weft_create_task(closing_async(pool));
-  assert_int_equal(weft_sleep(0.002), 0);
+  task = weft_create_task(closing_async(pool, &begun));
+  await_begun(&begun, 2);
   weft_task_cancel(task, NULL);
   assert_int_equal(weft_sleep(0.002), 0);
   assert_false(weft_task_done(task));

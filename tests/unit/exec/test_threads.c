@@ -262,6 +262,7 @@ static void the_run_waits_for_the_pool(void **state) {
 /* A job that outlives main still hands tasks to the loop, which runs until the pool has ended. */
 static _Atomic(int) late_status;
 static int ask_the_loop(weft_loop_t *loop, door_t *door) {
+  atom_add(&door->arrived, 1, seq_cst);
   while (!atom_load(&door->open, seq_cst)) nap(0.1);
   nap(5);
   weft_task_t *task = weft_loop_create_task(loop, give_async(12));
@@ -278,7 +279,7 @@ static int asks_late(door_t *door) {
 static WEFT_ASYNC(asks_late, door_t *);
 static int ends_early(door_t *door) {
   weft_task_t *task = weft_create_task(asks_late_async(door));
-  for (int i = 0; i < 3; i++) weft_ignore(weft_sleep(0.005));
+  await_arrived(door, 1);
   weft_detach(task);
   door_open(door);
   return 0;
