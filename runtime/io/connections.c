@@ -9,21 +9,6 @@
 #include <unistd.h>
 #include <weft/error.h>
 
-weft_task_t *weft__io_create_task(weft_call_t call, void (*finished)(weft_task_t *task), void *data) {
-  weft_loop_t *loop = weft__current_loop();
-  weft_task_t *task = weft__task_new(loop, &call, NULL);
-  if (task == NULL) {
-    weft_ignore(weft_fail(-ENOMEM, "no memory for task %s", call.name));
-    return NULL;
-  }
-  task->finished = finished;
-  task->finished_data = data;
-  task->created_at = __builtin_return_address(0);
-  weft__registry_add(loop, task);
-  weft__schedule_new(task);
-  return task;
-}
-
 static WEFT_ASYNC(serve_connection, weft_stream_t *, weft_client_fn, void *);
 static int serve_connection(weft_stream_t *stream, weft_client_fn fn, void *data) {
   weft_current_task()->finished_data = NULL; /* from here on the stream is ours to close */
@@ -56,7 +41,7 @@ int weft__connection_start(weft_loop_t *loop, int fd, unsigned turn, weft_client
   weft_stream_t *stream = weft__stream_new(ready, loop);
   if (stream == NULL) return -ENOMEM;
   weft__stream_ref(stream);
-  weft_task_t *task = weft__io_create_task(serve_connection_async(stream, fn, data), drop_unserved, stream);
+  weft_task_t *task = weft__create_task_ending(serve_connection_async(stream, fn, data), drop_unserved, stream);
   if (task == NULL) {
     weft__stream_drop(stream);
     weft__stream_unref(stream);

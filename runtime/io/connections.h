@@ -11,8 +11,4 @@
  * errno. In a task. */
 int weft__connection_start(weft_loop_t *loop, int fd, unsigned turn, weft_client_fn fn, void *data);
 
-/* A task whose end is heard of even if it was cancelled before its first step: finished(task) runs in it, must not
- * suspend, and finds data in task->finished_data. Owned; NULL without memory (record set). */
-weft_task_t *weft__io_create_task(weft_call_t call, void (*finished)(weft_task_t *task), void *data);
-
 #endif

@@ -11,8 +11,14 @@ struct weft__reactor {
   _Atomic(unsigned) registered; /* open readiness objects */
   _Atomic(unsigned) waiting;    /* waiters linked in them */
   _Atomic(bool) closed;
+  _Atomic(bool) has_uv;         /* a libuv loop was made: it may wait too */
   weft__ready_table_t table;
 };
+
+/* False: weft__reactor_waiting is 0. Without a call, for the scheduler's fast path. */
+static inline bool weft__reactor_may_wait(const weft__reactor_t *reactor) {
+  return atom_load(&reactor->waiting, relaxed) > 0 || atom_load(&reactor->has_uv, relaxed);
+}
 
 /* What an event carries: the generation above, the index below. Indices from RESERVED on are the reactor's own. */
 #define WEFT__EVENT_RESERVED UINT32_C(0xFFFFFF00)

@@ -101,6 +101,7 @@ void weft__worker_rest(weft__worker_t *worker) {
     weft__free(task, sizeof *task);
   }
   worker->free_task_count = 0;
+  weft__return_task_numbers(worker);
 }
 
 /* ---- fibers inside a task ---------------------------------------------------------------------------------------------- */

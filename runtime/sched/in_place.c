@@ -1,5 +1,6 @@
 /* in_place.c: running a child on its parent's stack: an awaited one that has not started, or one that starts eagerly. */
 #include "base/clock.h"
+#include "loop/reactor_core.h"
 #include "sched/fibers.h"
 
 /* ---- running a child in place ------------------------------------------------------------------------------------------ */
@@ -16,7 +17,7 @@ static WEFT__NOINLINE bool turn_is_due(weft__worker_t *worker, int64_t next, boo
 
 static bool others_want_a_turn(weft__worker_t *worker) {
   int64_t next = atom_load(&worker->timers.earliest, relaxed);
-  bool waiting = weft__reactor_waiting(worker->reactor) > 0;
+  bool waiting = weft__reactor_may_wait(worker->reactor) && weft__reactor_waiting(worker->reactor) > 0;
   if (weft__likely(next == INT64_MAX && !waiting)) return false;
   return turn_is_due(worker, next, waiting);
 }

@@ -150,6 +150,12 @@ bool weft__steal_any(weft__worker_t *thief);
 bool weft__work_anywhere(const weft_loop_t *loop);
 void weft__schedule_entry(weft_loop_t *loop, weft__item_t *item, bool hop, bool fresh);
 
+/* ---- spawn.c, registry.c ---- */
+/* After a run: what is left of the worker's batch. */
+void weft__return_task_numbers(weft__worker_t *worker);
+/* One worker: registers an injected task; for other items nothing. */
+void weft__registry_take_in(weft_loop_t *loop, weft__item_t *item);
+
 /* ---- idle.c ---- */
 /* Something was queued that an idle worker could run. */
 void weft__wake_one(weft_loop_t *loop);

@@ -119,8 +119,11 @@ size_t weft__take_injected(weft__worker_t *worker) {
   }
   atom_sub(&loop->inject_count, taken, relaxed);
   weft__spin_unlock(&loop->inject_lock);
-  while ((link = weft__list_pop_front(&batch)) != NULL)
-    weft__push(worker, (weft__entry_t)weft__container_of(link, weft__item_t, link), false);
+  while ((link = weft__list_pop_front(&batch)) != NULL) {
+    weft__item_t *item = weft__container_of(link, weft__item_t, link);
+    weft__registry_take_in(loop, item);
+    weft__push(worker, (weft__entry_t)item, false);
+  }
   return taken;
 }
 

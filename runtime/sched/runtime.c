@@ -227,7 +227,9 @@ static void drop_queues(weft_loop_t *loop) {
         weft_future_unref(&weft__task_of_item(item)->future); /* a stale entry's own */
     }
   }
-  weft__list_init(&loop->injected);
+  weft__link_t *link;
+  while ((link = weft__list_pop_front(&loop->injected)) != NULL)
+    weft__registry_take_in(loop, weft__container_of(link, weft__item_t, link));
 }
 
 static void abandon_tasks(weft_loop_t *loop) {
@@ -263,23 +265,6 @@ void weft__loop_free(weft_loop_t *loop) { weft__free_aligned(loop, WEFT__CACHE_L
 
 unsigned weft__loop_workers(const weft_loop_t *loop) { return loop->worker_count; }
 bool weft__loop_counts_hops(const weft_loop_t *loop) { return loop->alone || loop->main_strand != NULL; }
-
-uint64_t weft__next_task_number(weft_loop_t *loop) {
-  weft__worker_t *worker = weft__worker();
-  if (worker == NULL || worker->loop != loop || loop->alone) return atom_add(&loop->task_numbers, 1, relaxed) + 1;
-  if (worker->task_numbers == worker->task_numbers_end) { /* a batch: workers seldom meet at the counter */
-    enum { BATCH = 256 };
-    worker->task_numbers = atom_add(&loop->task_numbers, BATCH, relaxed);
-    worker->task_numbers_end = worker->task_numbers + BATCH;
-  }
-  return ++worker->task_numbers;
-}
-
-weft_strand_t *weft__inherited_strand(weft_loop_t *loop) {
-  weft_task_t *task = weft__current_task();
-  if (task != NULL && task->future.loop == loop) return task->strand;
-  return loop->main_strand;
-}
 
 weft_strand_t *weft__callback_strand(weft_loop_t *loop) { return loop != NULL ? loop->callback_strand : NULL; }
 

@@ -156,7 +156,6 @@ int weft__future_outcome(weft_future_t *future, void *value) {
   uint64_t word = atom_load(&future->word, acquire);
   enum weft__outcome outcome = weft__word_outcome(word);
   WEFT__ASSERT(outcome != WEFT__PENDING);
-  weft__word_set(&future->word, WEFT__W_RETRIEVED);
   if (outcome == WEFT__RESULT) {
     if (future->kind == WEFT__KIND_TASK) {
       if (value != NULL) memcpy(value, &future->value.status, sizeof future->value.status);
@@ -165,6 +164,7 @@ int weft__future_outcome(weft_future_t *future, void *value) {
     if (value != NULL) memcpy(value, future->value.bytes, future->value_size);
     return 0;
   }
+  weft__word_set(&future->word, WEFT__W_RETRIEVED);
   int code = future->error->error.code;
   weft__set_error(weft__record_ref(future->error));
   return code;

@@ -61,8 +61,6 @@ bool weft__loop_counts_hops(const weft_loop_t *loop);
 
 /* A fresh number for a task's default name. */
 uint64_t weft__next_task_number(weft_loop_t *loop);
-/* The strand that a task created here inherits, or NULL. Borrowed. */
-weft_strand_t *weft__inherited_strand(weft_loop_t *loop);
 /* The strand in which the loop's callbacks run one at a time; NULL with one worker, where the ready queue does it. */
 weft_strand_t *weft__callback_strand(weft_loop_t *loop);
 void weft__strand_ref(weft_strand_t *strand);

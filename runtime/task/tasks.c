@@ -1,4 +1,5 @@
-/* tasks.c: making, running, ending and dropping tasks; the public functions of weft/tasks.h that create, await and join.
+/* tasks.c: running, ending and dropping tasks; the public functions of weft/tasks.h that await and join (sched/spawn.c
+ * creates them).
  *
  * References: create_task answers one (the owner's, ended by one join or detach); the runtime holds one from creation
  * until the outcome is published, so an unfinished task is never freed; a stale queue entry and a canceller on its walk
@@ -11,36 +12,6 @@
 
 #include "base/alloc.h"
 #include "task/contextvars.h"
-
-weft_task_t *weft__task_new(weft_loop_t *loop, const weft_call_t *call, const weft_task_options_t *options) {
-  weft_task_t *task = weft__task_memory_take();
-  if (task == NULL) return NULL;
-  memset((char *)task + sizeof task->future, 0, offsetof(weft_task_t, call) - sizeof task->future);
-  weft__future_init(&task->future, loop, WEFT__KIND_TASK, sizeof(int));
-  atom_init(&task->future.word, 2 * WEFT__W_REFERENCE); /* NEW; the caller's and the runtime's */
-  weft__link_init(&task->item.link);
-  task->call.entry = call->entry;
-  task->call.name = call->name;
-  task->call.size = call->size;
-  memcpy(&task->call.args, &call->args, call->size <= WEFT_CALL_BYTES ? call->size : WEFT_CALL_BYTES);
-  task->finished = NULL;
-  task->finished_data = NULL;
-  task->scope = NULL;
-  task->number = weft__next_task_number(loop);
-  if (options != NULL) {
-    task->stack_size = options->stack_size;
-    task->pinned = options->worker;
-    if (options->name != NULL && weft_task_set_name(task, options->name) < 0) {
-      weft__task_memory_give(task);
-      return NULL;
-    }
-  }
-  task->strand = options != NULL && options->strand != NULL ? options->strand : weft__inherited_strand(loop);
-  if (task->strand != NULL) weft__strand_ref(task->strand);
-  task->context = options != NULL && options->context != NULL ? weft__context_ref(options->context)
-                                                              : weft__context_of_new_task();
-  return task;
-}
 
 void weft__task_free(weft_task_t *task) {
   if (task->name != NULL) weft__free(task->name, strlen(task->name) + 1);
@@ -118,86 +89,6 @@ void weft__task_abandon(weft_task_t *task) {
   weft__registry_remove(task->future.loop, task);
   weft__future_complete(&task->future, WEFT__CANCELLED, NULL, weft__record_ref(weft__record_cancelled()));
   weft_future_unref(&task->future);
-}
-
-/* ---- creation -------------------------------------------------------------------------------------------------------- */
-
-static int check_options(const weft_loop_t *loop, const weft_call_t *call, const weft_task_options_t *options) {
-  if (call->entry == NULL) return weft_fail(WEFT_TYPE, "a coroutine was expected, got a call without a function");
-  if (call->size > WEFT_CALL_BYTES)
-    return weft_fail(-EINVAL, "%s: a call carries at most %d bytes of arguments", call->name, WEFT_CALL_BYTES);
-  if (options == NULL) return 0;
-  if (options->worker > weft__loop_workers(loop))
-    return weft_fail(-EINVAL, "%s: there is no worker %u, the loop has %u", call->name, options->worker,
-                     weft__loop_workers(loop));
-  if (options->worker != 0 && options->strand != NULL)
-    return weft_fail(-EINVAL, "%s: a task of a strand runs where the strand does, it cannot be pinned", call->name);
-  if (options->stack_size != 0 && options->stack_size < WEFT__TASK_STACK_MIN)
-    return weft_fail(-EINVAL, "%s: a stack of %zu bytes is too small, the least is %d", call->name, options->stack_size,
-                     WEFT__TASK_STACK_MIN);
-  return 0;
-}
-
-static weft_task_t *create(weft_loop_t *loop, weft_call_t *call, const weft_task_options_t *options, const void *where) {
-  if (weft__unlikely(loop == NULL)) {
-    weft_ignore(weft_fail(WEFT_RUNTIME, "no running event loop"));
-    return NULL;
-  }
-  if (check_options(loop, call, options) < 0) return NULL;
-  if (weft__unlikely(weft__loop_refuses_tasks(loop))) {
-    weft_ignore(weft_fail(WEFT_RUNTIME, "Event loop is closed"));
-    return NULL;
-  }
-  weft_task_t *task = weft__task_new(loop, call, options);
-  if (task == NULL) {
-    weft_ignore(weft_fail(-ENOMEM, "no memory for task %s", call->name));
-    return NULL;
-  }
-  task->created_at = where;
-  weft__registry_add(loop, task);
-  if (options != NULL && options->eager)
-    weft__run_eagerly(task);
-  else
-    weft__schedule_new(task);
-  return task;
-}
-
-weft_task_t *weft__create_task_plain(weft_loop_t *loop, weft_call_t call, const weft_task_options_t *options) {
-  return create(loop, &call, options, __builtin_return_address(0));
-}
-
-/* The factory's own calls of create_task make plain tasks: it is marked as running on this thread meanwhile. */
-static weft_task_t *by_factory(weft_task_factory_fn factory, weft_loop_t *loop, weft_call_t call,
-                               const weft_task_options_t *options) {
-  weft__in_factory(true);
-  weft_task_t *task = factory(loop, call, options);
-  weft__in_factory(false);
-  return task;
-}
-
-static weft_task_factory_fn factory_of(weft_loop_t *loop) {
-  weft_task_factory_fn factory = loop != NULL ? weft__loop_task_factory(loop) : NULL;
-  return weft__unlikely(factory != NULL) && !weft__in_factory_now() ? factory : NULL;
-}
-
-weft_task_t *weft_create_task_with(weft_call_t call, const weft_task_options_t *options) {
-  weft_loop_t *loop = weft__current_loop();
-  weft_task_factory_fn factory = factory_of(loop);
-  if (weft__unlikely(factory != NULL)) return by_factory(factory, loop, call, options);
-  return create(loop, &call, options, __builtin_return_address(0));
-}
-
-weft_task_t *weft_create_task(weft_call_t call) {
-  weft_loop_t *loop = weft__current_loop();
-  weft_task_factory_fn factory = factory_of(loop);
-  if (weft__unlikely(factory != NULL)) return by_factory(factory, loop, call, NULL);
-  return create(loop, &call, NULL, __builtin_return_address(0));
-}
-
-weft_task_t *weft_loop_create_task(weft_loop_t *loop, weft_call_t call) {
-  weft_task_factory_fn factory = factory_of(loop);
-  if (weft__unlikely(factory != NULL)) return by_factory(factory, loop, call, NULL);
-  return create(loop, &call, NULL, __builtin_return_address(0));
 }
 
 /* ---- awaiting -------------------------------------------------------------------------------------------------------- */

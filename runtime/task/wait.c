@@ -83,9 +83,8 @@ static int after_future_wait(weft_task_t *task, weft_future_t *future) {
 }
 
 int weft__future_wait(weft_future_t *future, const char *what) {
-  int rc = weft__check_suspend(what);
-  if (rc < 0) return rc;
   weft_task_t *task = weft__current_task();
+  if (weft__unlikely(task == NULL)) return weft__check_suspend(what);
   if (future == &task->future)
     return weft_fail(WEFT_RUNTIME, "Task cannot await on itself: %s", weft_task_get_name(task));
   if (future->loop != task->future.loop)

@@ -1,0 +1,164 @@
+/* spawn.c: creating tasks. The common case, create_task inside a task, is kept short: one look at which worker this is, no
+ * lock and no locked instruction with one worker. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "sched/loop.h"
+#include "task/contextvars.h"
+
+static int check_options(const weft_loop_t *loop, const weft_call_t *call, const weft_task_options_t *options) {
+  if (call->entry == NULL) return weft_fail(WEFT_TYPE, "a coroutine was expected, got a call without a function");
+  if (call->size > WEFT_CALL_BYTES)
+    return weft_fail(-EINVAL, "%s: a call carries at most %d bytes of arguments", call->name, WEFT_CALL_BYTES);
+  if (options == NULL) return 0;
+  if (options->worker > weft__loop_workers(loop))
+    return weft_fail(-EINVAL, "%s: there is no worker %u, the loop has %u", call->name, options->worker,
+                     weft__loop_workers(loop));
+  if (options->worker != 0 && options->strand != NULL)
+    return weft_fail(-EINVAL, "%s: a task of a strand runs where the strand does, it cannot be pinned", call->name);
+  if (options->stack_size != 0 && options->stack_size < WEFT__TASK_STACK_MIN)
+    return weft_fail(-EINVAL, "%s: a stack of %zu bytes is too small, the least is %d", call->name, options->stack_size,
+                     WEFT__TASK_STACK_MIN);
+  return 0;
+}
+
+/* Everything before `call` is zero but what is set here. */
+static void init_task(weft_task_t *task, weft_loop_t *loop, const weft_call_t *call) {
+  memset(task, 0, offsetof(weft_task_t, call));
+  atom_init(&task->future.word, 2 * WEFT__W_REFERENCE); /* NEW; the caller's and the runtime's */
+  task->future.loop = loop;
+  weft__list_init(&task->future.nodes);
+  task->future.kind = WEFT__KIND_TASK;
+  task->future.value_size = sizeof(int);
+  task->call.entry = call->entry;
+  task->call.name = call->name;
+  task->call.size = call->size;
+  memcpy(&task->call.args, &call->args, 16); /* most calls carry no more: no loop */
+  if (call->size > 16) memcpy(&task->call.args, &call->args, sizeof call->args);
+}
+
+static bool apply_options(weft_task_t *task, const weft_task_options_t *options) {
+  task->stack_size = options->stack_size;
+  task->pinned = options->worker;
+  if (options->strand != NULL) task->strand = options->strand;
+  if (options->context != NULL) task->context = options->context;
+  return options->name == NULL || weft_task_set_name(task, options->name) == 0;
+}
+
+static uint64_t next_number(weft__worker_t *worker, weft_loop_t *loop) {
+  if (worker == NULL) return atom_add(&loop->task_numbers, 1, relaxed) + 1;
+  if (weft__unlikely(worker->task_numbers == worker->task_numbers_end)) { /* a batch: workers seldom meet at the counter */
+    enum { BATCH = 256 };
+    worker->task_numbers = atom_add(&loop->task_numbers, BATCH, relaxed);
+    worker->task_numbers_end = worker->task_numbers + BATCH;
+  }
+  return ++worker->task_numbers;
+}
+
+uint64_t weft__next_task_number(weft_loop_t *loop) {
+  weft__worker_t *worker = weft__worker();
+  return next_number(worker != NULL && worker->loop == loop ? worker : NULL, loop);
+}
+
+void weft__return_task_numbers(weft__worker_t *worker) {
+  uint64_t end = worker->task_numbers_end;
+  /* Nobody took one since: the names go on without a gap. */
+  if (end != 0) (void)atom_cas(&worker->loop->task_numbers, &end, worker->task_numbers, relaxed, relaxed);
+  worker->task_numbers = worker->task_numbers_end = 0;
+}
+
+/* worker: this thread, if it is one of loop's. */
+static weft_task_t *new_task(weft__worker_t *worker, weft_loop_t *loop, const weft_call_t *call,
+                             const weft_task_options_t *options) {
+  weft_task_t *task = weft__task_memory_take();
+  if (weft__unlikely(task == NULL)) return NULL;
+  init_task(task, loop, call);
+  weft_task_t *creator = worker != NULL ? worker->current : NULL;
+  task->strand = creator != NULL ? creator->strand : loop->main_strand;
+  bool given = options != NULL && options->context != NULL;
+  if (weft__unlikely(options != NULL) && !apply_options(task, options)) {
+    weft__task_memory_give(task);
+    return NULL;
+  }
+  if (task->strand != NULL) weft__strand_ref(task->strand);
+  if (given)
+    weft__context_ref(task->context);
+  else if (creator == NULL || creator->context != NULL)
+    task->context = weft__context_of_new_task();
+  task->number = next_number(worker, loop);
+  return task;
+}
+
+static weft_task_t *create(weft_loop_t *loop, const weft_call_t *call, const weft_task_options_t *options,
+                           const void *where, void (*finished)(weft_task_t *), void *finished_data) {
+  if (weft__unlikely(loop == NULL)) {
+    weft_ignore(weft_fail(WEFT_RUNTIME, "no running event loop"));
+    return NULL;
+  }
+  if (weft__unlikely(call->entry == NULL || call->size > WEFT_CALL_BYTES || options != NULL) &&
+      check_options(loop, call, options) < 0)
+    return NULL;
+  if (weft__unlikely(weft__loop_refuses_tasks(loop))) {
+    weft_ignore(weft_fail(WEFT_RUNTIME, "Event loop is closed"));
+    return NULL;
+  }
+  weft__worker_t *worker = weft__worker();
+  if (worker != NULL && worker->loop != loop) worker = NULL;
+  weft_task_t *task = new_task(worker, loop, call, options);
+  if (weft__unlikely(task == NULL)) {
+    weft_ignore(weft_fail(-ENOMEM, "no memory for task %s", call->name));
+    return NULL;
+  }
+  task->created_at = where;
+  task->finished = finished;
+  task->finished_data = finished_data;
+  weft__registry_add(loop, task);
+  if (weft__unlikely(options != NULL && options->eager))
+    weft__run_eagerly(task);
+  else
+    weft__schedule_new(task);
+  return task;
+}
+
+weft_task_t *weft__create_task_plain(weft_loop_t *loop, weft_call_t call, const weft_task_options_t *options) {
+  return create(loop, &call, options, __builtin_return_address(0), NULL, NULL);
+}
+
+weft_task_t *weft__create_task_ending(weft_call_t call, void (*finished)(weft_task_t *task), void *data) {
+  return create(weft__current_loop(), &call, NULL, __builtin_return_address(0), finished, data);
+}
+
+/* The factory's own calls of create_task make plain tasks: it is marked as running on this thread meanwhile. */
+static weft_task_t *by_factory(weft_task_factory_fn factory, weft_loop_t *loop, weft_call_t call,
+                               const weft_task_options_t *options) {
+  weft__in_factory(true);
+  weft_task_t *task = factory(loop, call, options);
+  weft__in_factory(false);
+  return task;
+}
+
+static weft_task_factory_fn factory_of(weft_loop_t *loop) {
+  weft_task_factory_fn factory = loop != NULL ? weft__loop_task_factory(loop) : NULL;
+  return weft__unlikely(factory != NULL) && !weft__in_factory_now() ? factory : NULL;
+}
+
+weft_task_t *weft_create_task_with(weft_call_t call, const weft_task_options_t *options) {
+  weft_loop_t *loop = weft__current_loop();
+  weft_task_factory_fn factory = factory_of(loop);
+  if (weft__unlikely(factory != NULL)) return by_factory(factory, loop, call, options);
+  return create(loop, &call, options, __builtin_return_address(0), NULL, NULL);
+}
+
+weft_task_t *weft_create_task(weft_call_t call) {
+  weft_loop_t *loop = weft__current_loop();
+  weft_task_factory_fn factory = factory_of(loop);
+  if (weft__unlikely(factory != NULL)) return by_factory(factory, loop, call, NULL);
+  return create(loop, &call, NULL, __builtin_return_address(0), NULL, NULL);
+}
+
+weft_task_t *weft_loop_create_task(weft_loop_t *loop, weft_call_t call) {
+  weft_task_factory_fn factory = factory_of(loop);
+  if (weft__unlikely(factory != NULL)) return by_factory(factory, loop, call, NULL);
+  return create(loop, &call, NULL, __builtin_return_address(0), NULL, NULL);
+}
