@@ -50,7 +50,10 @@ static int clean_up(weft_loop_t *loop) {
 }
 
 void weft__cleanup_run(weft_loop_t *loop) {
-  weft_ignore(weft_loop_run_until_complete(loop, clean_up_async(loop)));
+  /* A task that answers its cancellation by WEFT_EXIT stops the loop; the rest is still to be awaited. Each time one task
+   * fewer is left. (WEFT_INTERRUPT may be the user's second Ctrl-C: that one is in a hurry.) */
+  while (weft_loop_run_until_complete(loop, clean_up_async(loop)) == WEFT_EXIT) {
+  }
   /* Jobs may still hand callbacks and tasks to the loop: it runs while they end. */
   if (weft__default_pool_used(loop))
     weft_ignore(weft_loop_run_until_complete(loop, weft_loop_shutdown_default_executor_async(loop)));
