@@ -19,6 +19,7 @@ void weft__reactor_core_init(weft__reactor_t *reactor) {
   atom_init(&reactor->registered, 0);
   atom_init(&reactor->waiting, 0);
   atom_init(&reactor->closed, false);
+  atom_init(&reactor->has_uv, false);
   weft__ready_table_init(&reactor->table);
 }
 

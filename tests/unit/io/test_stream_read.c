@@ -1,4 +1,5 @@
-/* Reading from streams: what each call returns at its edges, and that a cancelled one has consumed nothing. */
+/* Reading from streams: what each call returns at its edges, and that a cancelled one has consumed nothing.
+ * ctest: timeout=40 (a lost wake-up hangs) */
 #include "program.h"
 
 static WEFT_ASYNC(read_into, weft_stream_t *, char *, size_t);

@@ -1,4 +1,5 @@
-/* Writing to streams: nothing lost or out of order, marks, half close, close, and peers that go away. */
+/* Writing to streams: nothing lost or out of order, marks, half close, close, and peers that go away.
+ * ctest: timeout=40 (a lost wake-up hangs) */
 #include "program.h"
 
 #include <netinet/in.h>

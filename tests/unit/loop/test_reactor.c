@@ -1,4 +1,5 @@
-/* The reactor's sleep: the doorbell, other pollers, and time. */
+/* The reactor's sleep: the doorbell, other pollers, and time.
+ * ctest: timeout=40 (a lost wake-up hangs) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* The libuv loop inside a reactor: run by polls, locked by its users. */
+/* The libuv loop inside a reactor: run by polls, locked by its users.
+ * ctest: timeout=40 (a lost wake-up hangs) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
