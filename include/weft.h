@@ -42,6 +42,7 @@
 #include <weft/error.h>
 #include <weft/events.h>
 #include <weft/executors.h>
+#include <weft/exitstack.h>
 #include <weft/futures.h>
 #include <weft/gather.h>
 #include <weft/generators.h>
