@@ -50,10 +50,7 @@ int weft_condition_wait(weft_condition_t *public) {
   weft__spin_unlock(&lock->spin);
   weft_task_t *task = weft__current_task();
   weft__hush_t hushed = weft__hush(task);
-  weft_task_t *task = weft__current_task();
-  weft__hush_t hushed = weft__hush(task);
   for (int again; (again = weft__lock_acquire(lock)) < 0;) rc = again;
-  weft__unhush(task, hushed);
   weft__unhush(task, hushed);
   if (rc < 0) {
     weft__spin_lock(&lock->spin);
