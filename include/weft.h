@@ -59,6 +59,7 @@
 #include <weft/tasks.h>
 #include <weft/threads.h>
 #include <weft/timeouts.h>
+#include <weft/tokens.h>
 #include <weft/types.h>
 #include <weft/version.h>
 #include <weft/wait.h>
