@@ -9,7 +9,9 @@
 typedef struct weft__link {
   struct weft__link *prev, *next;
 } weft__link_t;
-typedef struct weft__list { weft__link_t head; } weft__list_t;
+typedef struct weft__list {
+  weft__link_t head;
+} weft__list_t;
 
 static inline void weft__link_init(weft__link_t *link) { link->prev = link->next = link; }
 static inline bool weft__link_linked(const weft__link_t *link) { return link->next != NULL && link->next != link; }

@@ -12,7 +12,9 @@
 
 #include "base/atomics.h"
 
-typedef struct weft__spin { _Atomic(unsigned char) held; } weft__spin_t;
+typedef struct weft__spin {
+  _Atomic(unsigned char) held;
+} weft__spin_t;
 
 static inline void weft__spin_init(weft__spin_t *lock) { atom_init(&lock->held, 0); }
 

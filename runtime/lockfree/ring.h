@@ -30,9 +30,9 @@ typedef struct weft__ring_cells {
 } weft__ring_cells_t;
 
 typedef struct weft__ring {
-  WEFT__CACHE_ALIGNED _Atomic(uint64_t) head;             /* takers */
-  WEFT__CACHE_ALIGNED _Atomic(uint64_t) tail;             /* written by the owner only */
-  _Atomic(weft__ring_cells_t *) cells;                    /* written by the owner only */
+  WEFT__CACHE_ALIGNED _Atomic(uint64_t) head; /* takers */
+  WEFT__CACHE_ALIGNED _Atomic(uint64_t) tail; /* written by the owner only */
+  _Atomic(weft__ring_cells_t *) cells;        /* written by the owner only */
 } weft__ring_t;
 
 /* capacity: a power of two. -ENOMEM when memory ran out. */

@@ -19,8 +19,8 @@ static void log_line(weft_loop_t *loop, int level, const char *text) {
 /* asyncio's default_exception_handler: one line for the message, one for each thing that is known. */
 static void default_handler(weft_loop_t *loop, const weft_error_context_t *context) {
   char text[1024];
-  int used = snprintf(text, sizeof text, "%s", context->message != NULL ? context->message
-                                                                        : "Unhandled exception in event loop");
+  int used = snprintf(text, sizeof text, "%s",
+                      context->message != NULL ? context->message : "Unhandled exception in event loop");
   if (context->task != NULL && used > 0 && (size_t)used < sizeof text)
     used += snprintf(text + used, sizeof text - (size_t)used, "\ntask: %s", weft_task_get_name(context->task));
   if (context->error != NULL && used > 0 && (size_t)used < sizeof text)
@@ -43,8 +43,8 @@ void weft_loop_call_exception_handler(weft_loop_t *loop, const weft_error_contex
   weft__record_unref(record);
 }
 
-void weft__report_context(weft_loop_t *loop, const char *message, const weft_error_t *error, const weft_handle_t *handle,
-                          weft_future_t *future, weft_task_t *task) {
+void weft__report_context(weft_loop_t *loop, const char *message, const weft_error_t *error,
+                          const weft_handle_t *handle, weft_future_t *future, weft_task_t *task) {
   weft_error_context_t context = {message, error, handle, future, task};
   weft_loop_call_exception_handler(loop, &context);
 }

@@ -68,7 +68,7 @@ void weft__wake_one(weft_loop_t *loop) {
 }
 
 void weft__wake_worker(weft__worker_t *worker) {
-  atom_fence_seq_cst(); /* partner: the fence in weft__idle */
+  atom_fence_seq_cst();                /* partner: the fence in weft__idle */
   weft__reactor_ring(worker->reactor); /* a system call only if it sleeps */
 }
 
@@ -150,8 +150,7 @@ static void hand_on_lookout(weft__worker_t *worker) {
 
 static void wake_dozing_lookout(weft_loop_t *loop) {
   bool dozes = true;
-  if (!atom_load(&loop->lookout_dozes, relaxed) ||
-      !atom_cas(&loop->lookout_dozes, &dozes, false, seq_cst, relaxed))
+  if (!atom_load(&loop->lookout_dozes, relaxed) || !atom_cas(&loop->lookout_dozes, &dozes, false, seq_cst, relaxed))
     return;
   unsigned lookout = atom_load(&loop->lookout, relaxed);
   if (lookout != 0) weft__reactor_ring(loop->workers[lookout - 1].reactor);
@@ -198,8 +197,8 @@ static int64_t until_timer(weft__worker_t *worker) {
 }
 
 static bool must_wake(weft__worker_t *worker) {
-  return atom_load(&worker->loop->stopping, acquire) || weft__work_anywhere(worker->loop) ||
-         weft__ready_count(worker) > 0 || until_timer(worker) == 0;
+  return atom_load(&worker->loop->stopping, acquire) || atom_load(&worker->loop->signalled, relaxed) ||
+         weft__work_anywhere(worker->loop) || weft__ready_count(worker) > 0 || until_timer(worker) == 0;
 }
 
 /* The worker whose queue is to be taken over, or NULL. */
@@ -211,7 +210,8 @@ static weft__worker_t *sleep_shared(weft__worker_t *worker) {
     if (loop->config.virtual_time && atom_load(&loop->idle_count, seq_cst) == loop->worker_count) {
       weft__reactor_poll(worker->reactor, 0);
       if (weft__ready_count(worker) > 0 || jump(worker)) break;
-      if (!bit_is_set(loop, worker->index) || must_wake(worker)) break; /* that poll may have taken the ring that says so */
+      if (!bit_is_set(loop, worker->index) || must_wake(worker))
+        break; /* that poll may have taken the ring that says so */
     }
     unsigned nobody = 0;
     bool lookout = atom_load(&loop->lookout, relaxed) == worker->index + 1 ||
@@ -221,7 +221,8 @@ static weft__worker_t *sleep_shared(weft__worker_t *worker) {
       limit = shorter(limit, LOOKOUT_NS);
     } else if (lookout) {
       atom_store(&loop->lookout_dozes, true, seq_cst);
-      if (atom_load(&loop->idle_count, seq_cst) != loop->worker_count) { /* partner: leave_idle's look at lookout_dozes */
+      if (atom_load(&loop->idle_count, seq_cst) !=
+          loop->worker_count) { /* partner: leave_idle's look at lookout_dozes */
         atom_store(&loop->lookout_dozes, false, seq_cst);
         quiet = 0;
         continue;

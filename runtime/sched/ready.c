@@ -68,8 +68,7 @@ static weft__entry_t take_pinned(weft__worker_t *worker) {
 }
 
 static weft__entry_t take_common(weft__worker_t *worker) {
-  weft__entry_t entry =
-      worker->loop->alone ? weft__ring_take_alone(&worker->ring) : weft__ring_take(&worker->ring);
+  weft__entry_t entry = worker->loop->alone ? weft__ring_take_alone(&worker->ring) : weft__ring_take(&worker->ring);
   return entry != 0 ? entry : exchange_newest(worker, 0);
 }
 
@@ -174,7 +173,8 @@ bool weft__work_anywhere(const weft_loop_t *loop) {
 void weft__schedule_entry(weft_loop_t *loop, weft__item_t *item, bool hop, bool fresh) {
   weft__worker_t *worker = weft__worker();
   if (weft__unlikely(worker == NULL || worker->loop != loop)) {
-    weft__inject(loop, item); /* only a loop of several workers' strand would hop here, and strands keep hops themselves */
+    weft__inject(loop,
+                 item); /* only a loop of several workers' strand would hop here, and strands keep hops themselves */
     return;
   }
   weft__push(worker, (weft__entry_t)item | (hop ? WEFT__ENTRY_HOP : 0), fresh);

@@ -160,8 +160,8 @@ int weft__loop_run(weft_loop_t *loop) {
                                        ? "This event loop is already running"
                                        : "Cannot run the event loop while another loop is running");
   if (!atom_cas(&loop->state, &stopped, WEFT__LOOP_RUNNING, acq_rel, acquire))
-    return weft_fail(WEFT_RUNTIME, stopped == WEFT__LOOP_CLOSED ? "Event loop is closed"
-                                                                : "This event loop is already running");
+    return weft_fail(WEFT_RUNTIME,
+                     stopped == WEFT__LOOP_CLOSED ? "Event loop is closed" : "This event loop is already running");
   unsigned started = 1;
   int rc = 0;
   enter_thread(&loop->workers[0]);
@@ -199,9 +199,7 @@ int weft_loop_stop(weft_loop_t *loop) {
 bool weft_loop_is_running(const weft_loop_t *loop) {
   return loop != NULL && atom_load(&loop->state, acquire) == WEFT__LOOP_RUNNING;
 }
-bool weft__loop_refuses_tasks(const weft_loop_t *loop) {
-  return atom_load(&loop->state, relaxed) == WEFT__LOOP_CLOSED;
-}
+bool weft__loop_refuses_tasks(const weft_loop_t *loop) { return atom_load(&loop->state, relaxed) == WEFT__LOOP_CLOSED; }
 weft_loop_t *weft_get_running_loop(void) { return weft__current_loop(); }
 
 /* ---- closing ----------------------------------------------------------------------------------------------------------- */
@@ -268,7 +266,9 @@ bool weft__loop_counts_hops(const weft_loop_t *loop) { return loop->alone || loo
 
 weft_strand_t *weft__callback_strand(weft_loop_t *loop) { return loop != NULL ? loop->callback_strand : NULL; }
 
-weft_task_factory_fn weft__loop_task_factory(const weft_loop_t *loop) { return atom_load(&loop->task_factory, relaxed); }
+weft_task_factory_fn weft__loop_task_factory(const weft_loop_t *loop) {
+  return atom_load(&loop->task_factory, relaxed);
+}
 void weft_loop_set_task_factory(weft_loop_t *loop, weft_task_factory_fn fn) {
   atom_store(&loop->task_factory, fn, relaxed);
 }

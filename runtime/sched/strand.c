@@ -26,9 +26,7 @@ weft_strand_t *weft__strand_new(weft_loop_t *loop, bool callbacks, bool serial) 
   return strand;
 }
 
-void weft__strand_ref(weft_strand_t *strand) {
-  atom_add(&strand->refs, 1, relaxed); /* whoever adds one holds one */
-}
+void weft__strand_ref(weft_strand_t *strand) { atom_add(&strand->refs, 1, relaxed); /* whoever adds one holds one */ }
 
 void weft__strand_unref(weft_strand_t *strand) {
   /* acq_rel: everything done with the strand happens before it is freed */
@@ -98,8 +96,8 @@ weft__entry_t weft__strand_next(weft_strand_t *strand) {
   if (strand->pass_left > 0) strand->pass_left--;
   if (link == NULL) return 0;
   weft__item_t *item = weft__container_of(link, weft__item_t, link);
-  bool hop = item->run == NULL &&
-             weft__word_phase(atom_load(&weft__task_of_item(item)->future.word, relaxed)) == WEFT__HOP;
+  bool hop =
+      item->run == NULL && weft__word_phase(atom_load(&weft__task_of_item(item)->future.word, relaxed)) == WEFT__HOP;
   return (weft__entry_t)item | (hop ? WEFT__ENTRY_HOP : 0);
 }
 

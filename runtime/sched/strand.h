@@ -19,15 +19,15 @@ struct weft_strand {
   _Atomic(unsigned) refs;
   weft_loop_t *loop;
   weft__spin_t lock;
-  weft__list_t members;  /* items; under lock */
+  weft__list_t members; /* items; under lock */
   size_t count;
-  size_t pass_left;      /* callbacks: entries of the running pass; the runner's */
-  bool running;          /* a member's step runs; under lock */
-  bool stop;             /* callbacks: the loop is to stop at the end of a pass; under lock */
-  bool stop_next;        /* ... of the next one, because none was running when it was asked */
-  bool callbacks;        /* the loop's callbacks run in it: it knows passes */
-  bool active;           /* queued or running */
-  bool serial;           /* the loop's main strand: it runs asyncio's passes, timers between them */
+  size_t pass_left; /* callbacks: entries of the running pass; the runner's */
+  bool running;     /* a member's step runs; under lock */
+  bool stop;        /* callbacks: the loop is to stop at the end of a pass; under lock */
+  bool stop_next;   /* ... of the next one, because none was running when it was asked */
+  bool callbacks;   /* the loop's callbacks run in it: it knows passes */
+  bool active;      /* queued or running */
+  bool serial;      /* the loop's main strand: it runs asyncio's passes, timers between them */
 };
 
 #endif

@@ -59,7 +59,8 @@ int weft_future_add_done_callback(weft_future_t *future, weft_done_fn fn, void *
 }
 
 int weft_future_remove_done_callback(weft_future_t *future, weft_done_fn fn, void *data) {
-  if (future == NULL || fn == NULL) return weft_fail(-EINVAL, "weft_future_remove_done_callback: no future or function");
+  if (future == NULL || fn == NULL)
+    return weft_fail(-EINVAL, "weft_future_remove_done_callback: no future or function");
   weft__list_t removed;
   weft__list_init(&removed);
   weft__word_lock(&future->word);
@@ -176,7 +177,8 @@ static blocking_t *new_blocking(void) {
 int weft_future_wait_blocking(weft_future_t *future, double seconds, void *value) {
   int64_t ns;
   if (future == NULL) return weft_fail(-EINVAL, "weft_future_wait_blocking: no future");
-  if (weft__seconds_to_ns(seconds, &ns) < 0) return weft_fail(-EINVAL, "weft_future_wait_blocking: seconds is not a number");
+  if (weft__seconds_to_ns(seconds, &ns) < 0)
+    return weft_fail(-EINVAL, "weft_future_wait_blocking: seconds is not a number");
   if (weft__current_loop() != NULL)
     return weft_fail(-EPERM, "weft_future_wait_blocking would block a worker: in a task use weft_await_future");
   if (!weft__future_done(future)) {

@@ -78,7 +78,8 @@ static bool lock_pending(weft_future_t *future) {
   }
 }
 
-int weft__future_complete(weft_future_t *future, enum weft__outcome outcome, const void *value, weft__record_t *record) {
+int weft__future_complete(weft_future_t *future, enum weft__outcome outcome, const void *value,
+                          weft__record_t *record) {
   if (!lock_pending(future)) {
     if (record != NULL) weft__record_unref(record);
     return WEFT_INVALID_STATE;
@@ -116,7 +117,8 @@ static void watch_future(weft_future_t *future, weft__watch_t *watch, void (*fn)
     weft__word_unlock(&future->word, 0, WEFT__W_NODES);
   } else {
     weft_strand_t *callbacks = weft__callback_strand(future->loop);
-    if (callbacks != NULL && callback) atom_add(&future->callbacks, 1, relaxed); /* seen by whoever is ordered after us */
+    if (callbacks != NULL && callback)
+      atom_add(&future->callbacks, 1, relaxed); /* seen by whoever is ordered after us */
     bool wait = strand == NULL && callbacks != NULL && atom_load(&future->callbacks, acquire) > 0;
     if (early != NULL && !wait && !early(watch)) return;
     weft__post(future->loop, &watch->item, wait ? callbacks : strand);
@@ -189,10 +191,10 @@ static void free_future(weft_future_t *future) {
 
 weft_future_t *weft_loop_create_future(weft_loop_t *loop, size_t value_size) {
   if (loop == NULL || value_size > WEFT__VALUE_BYTES) {
-    weft_ignore(weft_fail(-EINVAL, loop == NULL
-                                             ? "weft_loop_create_future: no loop"
-                                             : "a future's value has at most %d bytes, pass a pointer to more",
-                                WEFT__VALUE_BYTES));
+    weft_ignore(weft_fail(-EINVAL,
+                          loop == NULL ? "weft_loop_create_future: no loop"
+                                       : "a future's value has at most %d bytes, pass a pointer to more",
+                          WEFT__VALUE_BYTES));
     return NULL;
   }
   weft_future_t *future = weft__alloc(sizeof *future);
@@ -232,8 +234,8 @@ int weft_future_set_result_sized(weft_future_t *future, const void *value, size_
   int rc = refuse_task(future, "set_result");
   if (rc < 0) return rc;
   if (value != NULL ? size != future->value_size : size != 0)
-    return weft_fail(-EINVAL, "weft_future_set_result: the future holds %u bytes, the value has %zu", future->value_size,
-                     size);
+    return weft_fail(-EINVAL, "weft_future_set_result: the future holds %u bytes, the value has %zu",
+                     future->value_size, size);
   rc = weft__future_complete(future, WEFT__RESULT, value, NULL);
   return rc < 0 ? weft_fail(rc, "invalid state") : 0;
 }
@@ -253,7 +255,8 @@ int weft_future_set_error(weft_future_t *future, int code, const char *format, .
   if (code >= 0) return weft_fail(-EINVAL, "weft_future_set_error: %d is no error code, errors are negative", code);
   weft__record_t *record;
   if (code == WEFT_STOP) { /* 3.13: the end of an iteration cannot be a future's error */
-    record = weft__record_make(WEFT_RUNTIME, WEFT_STOP, "StopIteration interacts badly with generators and cannot be raised into a Future");
+    record = weft__record_make(WEFT_RUNTIME, WEFT_STOP,
+                               "StopIteration interacts badly with generators and cannot be raised into a Future");
   } else {
     va_list arguments;
     va_start(arguments, format);
@@ -286,7 +289,8 @@ int weft_future_result(weft_future_t *future, void *value) {
 }
 
 int weft_await_future(weft_future_t *future, void *value) {
-  if (future == NULL) return weft_fail(-ENOMEM, "weft_await_future: no future (NULL: memory ran out when it was made?)");
+  if (future == NULL)
+    return weft_fail(-ENOMEM, "weft_await_future: no future (NULL: memory ran out when it was made?)");
   int rc = weft__future_settle(future, "weft_await_future");
   return rc < 0 ? rc : weft__future_outcome(future, value);
 }

@@ -33,7 +33,7 @@ static void finish(weft_task_t *task, int status) {
     if (status == WEFT_EXIT || status == WEFT_INTERRUPT) weft__base_error(future->loop, record);
   }
   if (task->finished != NULL) task->finished(task);
-  weft__registry_remove(future->loop, task);
+  if (weft__link_linked(&task->registry)) weft__registry_remove(future->loop, task);
   /* What the task held for itself goes before anybody can see that it ended. */
   if (task->record != NULL) {
     weft__record_unref(task->record);
@@ -48,9 +48,7 @@ static void finish(weft_task_t *task, int status) {
       weft__word_unlock(&future->word, 0, 0);
       continue;
     }
-    enum weft__outcome outcome = code >= 0               ? WEFT__RESULT
-                                 : code == WEFT_CANCELLED ? WEFT__CANCELLED
-                                                          : WEFT__ERROR;
+    enum weft__outcome outcome = code >= 0 ? WEFT__RESULT : code == WEFT_CANCELLED ? WEFT__CANCELLED : WEFT__ERROR;
     if (word & WEFT__W_NODES) {
       weft__future_complete(future, outcome, &code, record);
       weft_future_unref(future);
@@ -73,7 +71,8 @@ static void finish(weft_task_t *task, int status) {
 
 void weft__task_run(weft_task_t *task) {
   int status;
-  if (weft__unlikely(weft__word_start(&task->future.word))) /* cancelled before its first step: no line of the body runs */
+  if (weft__unlikely(
+          weft__word_start(&task->future.word))) /* cancelled before its first step: no line of the body runs */
     status = weft__task_deliver_cancel(task);
   else
     status = task->call.entry(task->call.args.bytes);

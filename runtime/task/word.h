@@ -50,7 +50,9 @@ enum weft__phase { WEFT__NEW = 0, WEFT__RUNNING = 1, WEFT__WAITING = 2, WEFT__RE
 #define WEFT__W_JOINED (UINT64_C(1) << 10)
 #define WEFT__W_REFERENCE (UINT64_C(1) << 32)
 
-static inline enum weft__outcome weft__word_outcome(uint64_t word) { return (enum weft__outcome)(word & WEFT__W_OUTCOME); }
+static inline enum weft__outcome weft__word_outcome(uint64_t word) {
+  return (enum weft__outcome)(word & WEFT__W_OUTCOME);
+}
 static inline enum weft__phase weft__word_phase(uint64_t word) {
   return (enum weft__phase)((word & WEFT__W_PHASE) >> WEFT__W_PHASE_SHIFT);
 }
@@ -98,7 +100,8 @@ static inline void weft__word_set(weft__word_t *word, uint64_t bits) {
 /* start: NEW -> RUNNING; answers whether the task was cancelled before, which is consumed. */
 static inline bool weft__word_start(weft__word_t *word) {
   uint64_t value = atom_load(word, relaxed);
-  while (!atom_cas_weak(word, &value, weft__word_with_phase(value & ~WEFT__W_MUST_CANCEL, WEFT__RUNNING), acq_rel, relaxed)) {
+  while (!atom_cas_weak(word, &value, weft__word_with_phase(value & ~WEFT__W_MUST_CANCEL, WEFT__RUNNING), acq_rel,
+                        relaxed)) {
   }
   WEFT__DEBUG_ASSERT(weft__word_phase(value) == WEFT__NEW);
   return (value & WEFT__W_MUST_CANCEL) != 0;

@@ -1,5 +1,6 @@
 /* Several workers: nothing waits behind a task that does not suspend; pinned tasks stay; strands are serial and first in
  * first out; foreign threads submit; an idle loop sleeps. Orders and counts are asserted, never short times. */
+#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +12,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <cmocka.h>
 #include <weft.h>
 
 #include "base/threads.h"
@@ -131,7 +131,7 @@ static void pinned_tasks_run_on_their_worker_only(void **state) {
 /* ---- strands ---- */
 
 struct unguarded {
-  long value;      /* plain on purpose: ThreadSanitizer watches */
+  long value; /* plain on purpose: ThreadSanitizer watches */
   int inside;
   int order[64], n;
 };

@@ -1,4 +1,5 @@
 /* Futures: exactly one winner, any number of awaiters, callbacks before awaiters, reports of what nobody looked at. */
+#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +8,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include <weft.h>
 
 #include "base/threads.h"
@@ -190,7 +190,8 @@ struct reports {
 static int collect(weft_loop_t *loop, const weft_error_context_t *context, void *data) {
   (void)loop;
   struct reports *reports = data;
-  if (context->error != NULL && context->error->code == WEFT_VALUE && strstr(context->message, "never retrieved") != NULL)
+  if (context->error != NULL && context->error->code == WEFT_VALUE &&
+      strstr(context->message, "never retrieved") != NULL)
     reports->never_retrieved++;
   else
     reports->other++;
