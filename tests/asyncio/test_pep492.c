@@ -1,4 +1,4 @@
-/* test_pep492.c: coroutine functions, awaiting them in place, and what stands for `async with`. */
+/* test_pep492.c: coroutine functions, awaiting them in place, async with, exit stacks. */
 #include "transcript.h"
 
 static WEFT_ASYNC(c040_b);
@@ -63,12 +63,16 @@ CASE(043, coro_close_runs_finally, CAUSAL, VIRTUAL) {
 enum c058_mode { C058_PLAIN, C058_SUPPRESS, C058_RAISE, C058_ENTER };
 struct c058_manager {
   enum c058_mode mode;
+  bool fail;        /* the body */
   const char *seen; /* the error that exit was given */
 };
-static int c058_enter(struct c058_manager *manager) {
+static int c058_enter(void *data) {
+  const struct c058_manager *manager = data;
   return manager->mode == C058_ENTER ? weft_fail(OS_ERROR, "enter failed") : 0;
 }
-static int c058_exit(struct c058_manager *manager, int body) {
+static int c058_body(void *data) { return ((struct c058_manager *)data)->fail ? weft_fail(WEFT_VALUE, "v") : 0; }
+static int c058_exit(void *data, int body) {
+  struct c058_manager *manager = data;
   if (body < 0) manager->seen = E(weft_error());
   TRY(S(10));
   T("exit %s", kind(body));
@@ -76,36 +80,37 @@ static int c058_exit(struct c058_manager *manager, int body) {
   if (manager->mode == C058_RAISE) return weft_fail(KEY_ERROR, "'k'");
   return body;
 }
-static int c058_use(struct c058_manager *manager, bool fail) {
-  TRY(c058_enter(manager));
-  int rc = fail ? weft_fail(WEFT_VALUE, "v") : 0;
-  TRY(c058_exit(manager, rc));
+static int c058_use(struct c058_manager *manager) {
+  TRY(weft_with(c058_enter, c058_body, c058_exit, manager));
   T("after block");
   return 0;
 }
 CASE(058, acm_exit_on_error, CAUSAL, VIRTUAL) {
-  struct c058_manager plain = {C058_PLAIN, NONE}, suppress = {C058_SUPPRESS, NONE}, raise = {C058_RAISE, NONE};
-  struct c058_manager enter = {C058_ENTER, NONE};
-  outcome(c058_use(&plain, false), "no error", NONE);
-  outcome(c058_use(&plain, true), "plain", NONE);
-  outcome(c058_use(&suppress, true), "suppress", NONE);
-  int rc = c058_use(&raise, true);
+  struct c058_manager good = {C058_PLAIN, false, NONE}, plain = {C058_PLAIN, true, NONE};
+  struct c058_manager suppress = {C058_SUPPRESS, true, NONE}, raise = {C058_RAISE, true, NONE};
+  struct c058_manager enter = {C058_ENTER, true, NONE};
+  outcome(c058_use(&good), "no error", NONE);
+  outcome(c058_use(&plain), "plain", NONE);
+  outcome(c058_use(&suppress), "suppress", NONE);
+  int rc = c058_use(&raise);
   if (rc == KEY_ERROR) T("%s context %s", E(weft_error()), weft_error()->context == WEFT_VALUE ? raise.seen : NONE);
-  outcome(c058_use(&enter, true), "enter", NONE);
+  outcome(c058_use(&enter), "enter", NONE);
   return 0;
 }
 
-static int c059_exit(int body) {
+static int c059_sleep(void *data) {
+  (void)data;
+  return S(100);
+}
+static int c059_exit(void *data, int body) {
+  (void)data;
   T("exit %s", kind(body));
   int rc = S(20);
   T(rc == 0 ? "exit done" : "exit interrupted");
   return rc < 0 ? rc : body;
 }
 static WEFT_ASYNC(c059_body);
-static int c059_body(void) {
-  int rc = S(100);
-  return c059_exit(rc);
-}
+static int c059_body(void) { return weft_with(NULL, c059_sleep, c059_exit, NULL); }
 CASE(059, acm_exit_on_cancel, CAUSAL, VIRTUAL) {
   weft_task_t *t = weft_create_task(c059_body_async());
   TRY(S(10));
@@ -117,6 +122,35 @@ CASE(059, acm_exit_on_cancel, CAUSAL, VIRTUAL) {
   TRY(S(10));
   weft_task_cancel(t, NULL);
   outcome(weft_join(t), "twice", NONE);
+  return 0;
+}
+
+static int c061_enter(void *data) {
+  (void)data;
+  P("M enter");
+  return 0;
+}
+static int c061_exit(void *data, int body) {
+  (void)data;
+  TRY(S(10));
+  P("M exit");
+  return body;
+}
+static int c061_callback(void *data, int body) {
+  int n = *(int *)data;
+  P("cb %d", n);
+  return n == 2 ? weft_fail(WEFT_VALUE, "cb2") : body;
+}
+CASE(061, async_exit_stack, CAUSAL, VIRTUAL) {
+  weft_exitstack_t stack;
+  int one = 1, two = 2;
+  weft_exitstack_enter(&stack);
+  TRY(weft_exitstack_push(&stack, c061_callback, &one));
+  TRY(weft_exitstack_push(&stack, c061_callback, &two));
+  int rc = weft_exitstack_enter_with(&stack, c061_enter, c061_exit, NULL);
+  P("body");
+  rc = weft_exitstack_exit(&stack, rc);
+  if (rc == WEFT_VALUE) P("%s", E(weft_error()));
   return 0;
 }
 

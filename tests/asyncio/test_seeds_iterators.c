@@ -49,20 +49,22 @@ CASE(005, seed_async_for_desugared, CAUSAL, VIRTUAL) {
   return rc;
 }
 
-/* 006: managers: what was entered is left, in reverse order, whatever happened between. */
+/* 006: managers: what was entered is left, in reverse order, whatever happened between: a stack of exits. */
 struct c006_client {
   const char *name;
   double first;
   int total, received;
 };
-static int c006_enter(struct c006_client *client) {
+static int c006_enter(void *data) {
+  const struct c006_client *client = data;
   P("🔌 %s connecting...", client->name);
   int rc = S(10);
   if (rc == 0) P("✅ %s connected", client->name);
   return rc;
 }
 /* The body's status in, what the block ends with out. */
-static int c006_exit(struct c006_client *client, int body) {
+static int c006_exit(void *data, int body) {
+  const struct c006_client *client = data;
   P("❌ %s disconnecting...", client->name);
   int rc = S(10);
   if (rc == 0) P("✅ %s disconnected", client->name);
@@ -83,12 +85,10 @@ static int c006_listen(struct c006_client *client) {
 }
 CASE(006, seed_async_context_manager, CAUSAL, VIRTUAL) {
   struct c006_client a = {"ClientA", 40, 5, 0}, b = {"ClientB", 20, 5, 0};
-  int rc = c006_enter(&a);
-  if (rc < 0) return rc;
-  rc = c006_enter(&b);
-  if (rc == 0) {
-    rc = weft_gather(c006_listen_async(&a), c006_listen_async(&b));
-    rc = c006_exit(&b, rc);
-  }
-  return c006_exit(&a, rc);
+  weft_exitstack_t stack;
+  weft_exitstack_enter(&stack);
+  int rc = weft_exitstack_enter_with(&stack, c006_enter, c006_exit, &a);
+  if (rc == 0) rc = weft_exitstack_enter_with(&stack, c006_enter, c006_exit, &b);
+  if (rc == 0) rc = weft_gather(c006_listen_async(&a), c006_listen_async(&b));
+  return weft_exitstack_exit(&stack, rc);
 }
