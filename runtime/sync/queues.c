@@ -39,24 +39,24 @@ static queue_t *queue_of(const weft_queue_t *q) { return (queue_t *)(uintptr_t)q
 
 /* ---- under the lock -------------------------------------------------------------------------------------------------- */
 
-static bool is_full(const queue_t *q) { return q->maxsize > 0 && q->store.count >= q->maxsize; }
+static inline bool is_full(const queue_t *q) { return q->maxsize > 0 && q->store.count >= q->maxsize; }
 
-static void wake_next(side_t *side) {
-  if (weft__waiters_wake_next(&side->waiters)) side->chosen++;
+static inline void wake_next(side_t *side) {
+  if (!weft__list_empty(&side->waiters) && weft__waiters_wake_next(&side->waiters)) side->chosen++;
 }
 
 static void wake_all(side_t *side) {
   while (weft__waiters_wake_next(&side->waiters)) side->chosen++;
 }
 
-static void put_item(queue_t *q, const void *item) {
+static inline void put_item(queue_t *q, const void *item) {
   weft__store_push(&q->store, item);
   q->unfinished++;
   wake_next(&q->getters);
 }
 
-static void get_item(queue_t *q, void *item) {
-  memcpy(item, weft__store_first(&q->store), q->store.item_size);
+static inline void get_item(queue_t *q, void *item) {
+  weft__store_copy(&q->store, item, weft__store_first(&q->store));
   weft__store_remove_first(&q->store);
   wake_next(&q->putters);
 }
@@ -81,58 +81,59 @@ static int make_room(queue_t *q) {
 
 /* ---- waiting --------------------------------------------------------------------------------------------------------- */
 
-/* Whether asyncio's rule holds, by which whoever comes first takes what is there. */
-static bool anybody_may_take(void) {
-  weft_task_t *task = weft__current_task();
-  return task->strand != NULL || weft__loop_counts_hops(task->future.loop);
+/* Whether a newcomer leaves the chosen what there is for them; else asyncio's rule holds, by which whoever comes first
+ * takes what is there. */
+static bool is_fair(const weft_task_t *task) {
+  return task->strand == NULL && !weft__loop_counts_hops(task->future.loop);
 }
 
-typedef struct turn {
-  bool fair;   /* leave the chosen what there is for them */
-  bool chosen; /* woken for it: first in line */
-} turn_t;
-
-static bool may_get(const queue_t *q, turn_t turn) {
-  size_t reserved = turn.fair && !turn.chosen && !q->shut_down ? q->getters.chosen : 0;
-  return q->store.count > reserved;
+/* chosen: the task was woken for it. */
+static inline bool may_get(const queue_t *q, const weft_task_t *task, bool chosen) {
+  if (q->store.count == 0) return false;
+  if (weft__likely(q->getters.chosen == 0) || chosen || q->shut_down) return true;
+  return q->store.count > q->getters.chosen || !is_fair(task);
 }
 
-static bool may_put(const queue_t *q, turn_t turn) {
-  if (q->maxsize == 0) return true;
-  size_t reserved = turn.fair && !turn.chosen ? q->putters.chosen : 0;
-  return q->store.count < q->maxsize && q->maxsize - q->store.count > reserved;
+static inline bool may_put(const queue_t *q, const weft_task_t *task, bool chosen) {
+  if (is_full(q)) return false;
+  if (weft__likely(q->putters.chosen == 0) || chosen) return true;
+  return q->maxsize - q->store.count > q->putters.chosen || !is_fair(task);
 }
 
 /* One wait on that side. 0: look again. A cancelled one that was chosen chooses the next if there is something for it. */
-static int wait_turn(queue_t *q, side_t *side, turn_t *turn) {
+static int wait_turn(queue_t *q, side_t *side, const weft_task_t *task, bool *chosen) {
   bool woken;
-  int rc = weft__waiters_wait_at(&side->waiters, turn->fair && turn->chosen, &q->spin, &woken);
+  int rc = weft__waiters_wait_at(&side->waiters, *chosen && is_fair(task), &q->spin, &woken);
   if (woken) side->chosen--;
   if (rc < 0 && woken && (side == &q->getters ? q->store.count > 0 : !is_full(q))) wake_next(side);
-  turn->chosen = woken;
+  *chosen = woken;
   return rc;
 }
 
-static int check_size(const queue_t *q, const void *item, size_t size, const char *what) {
-  if (weft__unlikely(item == NULL)) return weft_fail(-EINVAL, "%s: no item", what);
-  if (weft__likely(size == q->store.item_size)) return 0;
+static inline bool is_item(const queue_t *q, const void *item, size_t size) {
+  return weft__likely(item != NULL && size == q->store.item_size);
+}
+
+static WEFT__COLD int no_item(const queue_t *q, const void *item, size_t size, const char *what) {
+  if (item == NULL) return weft_fail(-EINVAL, "%s: no item", what);
   return weft_fail(-EINVAL, "%s: an item of %zu bytes for a queue of items of %u bytes", what, size,
                    q->store.item_size);
 }
 
 int weft_queue_put_sized(weft_queue_t *public, const void *item, size_t size) {
   queue_t *q = queue_of(public);
-  int rc = weft__check_suspend("weft_queue_put");
-  if (rc == 0) rc = check_size(q, item, size, "weft_queue_put");
-  if (rc < 0) return rc;
-  turn_t turn = {!anybody_may_take(), false};
+  weft_task_t *task = weft__current_task();
+  if (weft__unlikely(task == NULL)) return weft__check_suspend("weft_queue_put");
+  if (!is_item(q, item, size)) return no_item(q, item, size, "weft_queue_put");
+  int rc = 0;
+  bool chosen = false;
   weft__spin_lock(&q->spin);
   while (rc == 0 && !q->shut_down) {
-    if (!may_put(q, turn)) {
-      rc = wait_turn(q, &q->putters, &turn);
+    if (!may_put(q, task, chosen)) {
+      rc = wait_turn(q, &q->putters, task, &chosen);
     } else if (!weft__store_has_room(&q->store)) {
       rc = make_room(q);
-      if (rc < 0 && turn.chosen) wake_next(&q->putters);
+      if (rc < 0 && chosen) wake_next(&q->putters);
     } else {
       put_item(q, item);
       weft__spin_unlock(&q->spin);
@@ -146,19 +147,20 @@ int weft_queue_put_sized(weft_queue_t *public, const void *item, size_t size) {
 
 int weft_queue_get_sized(weft_queue_t *public, void *item, size_t size) {
   queue_t *q = queue_of(public);
-  int rc = weft__check_suspend("weft_queue_get");
-  if (rc == 0) rc = check_size(q, item, size, "weft_queue_get");
-  if (rc < 0) return rc;
-  turn_t turn = {!anybody_may_take(), false};
+  weft_task_t *task = weft__current_task();
+  if (weft__unlikely(task == NULL)) return weft__check_suspend("weft_queue_get");
+  if (!is_item(q, item, size)) return no_item(q, item, size, "weft_queue_get");
+  int rc = 0;
+  bool chosen = false;
   weft__spin_lock(&q->spin);
   while (rc == 0) {
-    if (may_get(q, turn)) {
+    if (may_get(q, task, chosen)) {
       get_item(q, item);
       weft__spin_unlock(&q->spin);
       return 0;
     }
     if (q->shut_down) break;
-    rc = wait_turn(q, &q->getters, &turn);
+    rc = wait_turn(q, &q->getters, task, &chosen);
   }
   weft__spin_unlock(&q->spin);
   return rc == 0 ? weft_fail(WEFT_QUEUE_SHUTDOWN, NULL) : rc;
@@ -168,8 +170,8 @@ int weft_queue_get_sized(weft_queue_t *public, void *item, size_t size) {
 
 int weft_queue_put_nowait_sized(weft_queue_t *public, const void *item, size_t size) {
   queue_t *q = queue_of(public);
-  int rc = check_size(q, item, size, "weft_queue_put_nowait");
-  if (rc < 0) return rc;
+  if (!is_item(q, item, size)) return no_item(q, item, size, "weft_queue_put_nowait");
+  int rc = 0;
   weft__spin_lock(&q->spin);
   for (;;) {
     rc = q->shut_down ? WEFT_QUEUE_SHUTDOWN : is_full(q) ? WEFT_QUEUE_FULL : 0;
@@ -183,8 +185,8 @@ int weft_queue_put_nowait_sized(weft_queue_t *public, const void *item, size_t s
 
 int weft_queue_get_nowait_sized(weft_queue_t *public, void *item, size_t size) {
   queue_t *q = queue_of(public);
-  int rc = check_size(q, item, size, "weft_queue_get_nowait");
-  if (rc < 0) return rc;
+  if (!is_item(q, item, size)) return no_item(q, item, size, "weft_queue_get_nowait");
+  int rc = 0;
   weft__spin_lock(&q->spin);
   if (q->store.count > 0)
     get_item(q, item);

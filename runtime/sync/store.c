@@ -18,14 +18,6 @@ void weft__store_destroy(weft__store_t *store) {
   store->capacity = store->head = store->count = 0;
 }
 
-static unsigned char *at(const weft__store_t *store, size_t index) { return store->items + index * store->item_size; }
-
-/* Of the ring's i-th item. */
-static size_t ring_index(const weft__store_t *store, size_t i) {
-  size_t index = store->head + i;
-  return index >= store->capacity ? index - store->capacity : index;
-}
-
 size_t weft__store_next_capacity(const weft__store_t *store) {
   if (store->capacity == 0) return store->item_size < 256 ? 16 : 4;
   return store->capacity > SIZE_MAX / 2 / store->item_size ? 0 : store->capacity * 2;
@@ -36,7 +28,7 @@ unsigned char *weft__store_grow(weft__store_t *store, unsigned char *array, size
   size_t size = store->item_size, before_end = store->capacity - store->head;
   if (before_end > store->count) before_end = store->count;
   if (store->count > 0) {
-    memcpy(array, at(store, store->head), before_end * size);
+    memcpy(array, weft__store_at(store, store->head), before_end * size);
     memcpy(array + before_end * size, old, (store->count - before_end) * size);
   }
   store->items = array;
@@ -46,50 +38,28 @@ unsigned char *weft__store_grow(weft__store_t *store, unsigned char *array, size
 }
 
 static void set(weft__store_t *store, size_t index, const void *item) {
-  unsigned char *slot = at(store, index);
-  if (slot != item) memcpy(slot, item, store->item_size);
+  unsigned char *slot = weft__store_at(store, index);
+  if (slot != item) weft__store_copy(store, slot, item);
 }
 
 /* Puts item, which lies outside of the heap or at its end, where it belongs between `index` and the root. */
-static void sift_up(weft__store_t *store, size_t index, const void *item) {
+void weft__store_sift_up(weft__store_t *store, size_t index, const void *item) {
   while (index > 0) {
     size_t parent = (index - 1) / 2;
-    if (store->compare(item, at(store, parent)) >= 0) break;
-    set(store, index, at(store, parent));
+    if (store->compare(item, weft__store_at(store, parent)) >= 0) break;
+    set(store, index, weft__store_at(store, parent));
     index = parent;
   }
   set(store, index, item);
 }
 
 /* The root is to go: the smaller child moves up down to a leaf, then the last item takes that place and rises. */
-static void remove_root(weft__store_t *store) {
+void weft__store_remove_root(weft__store_t *store) {
   size_t end = store->count, index = 0;
-  const void *last = at(store, end);
+  const void *last = weft__store_at(store, end);
   for (size_t child; (child = 2 * index + 1) < end; index = child) {
-    if (child + 1 < end && store->compare(at(store, child), at(store, child + 1)) >= 0) child++;
-    set(store, index, at(store, child));
+    if (child + 1 < end && store->compare(weft__store_at(store, child), weft__store_at(store, child + 1)) >= 0) child++;
+    set(store, index, weft__store_at(store, child));
   }
-  if (end > 0) sift_up(store, index, last);
-}
-
-void weft__store_push(weft__store_t *store, const void *item) {
-  WEFT__DEBUG_ASSERT(weft__store_has_room(store));
-  size_t index = store->count++;
-  if (store->kind == WEFT__PRIORITY)
-    sift_up(store, index, item);
-  else
-    memcpy(at(store, store->kind == WEFT__FIFO ? ring_index(store, index) : index), item, store->item_size);
-}
-
-void *weft__store_first(const weft__store_t *store) {
-  WEFT__DEBUG_ASSERT(store->count > 0);
-  return at(store, store->kind == WEFT__LIFO ? store->count - 1 : store->head);
-}
-
-void weft__store_remove_first(weft__store_t *store) {
-  store->count--;
-  if (store->kind == WEFT__FIFO)
-    store->head = ring_index(store, 1);
-  else if (store->kind == WEFT__PRIORITY)
-    remove_root(store);
+  if (end > 0) weft__store_sift_up(store, index, last);
 }

@@ -5,6 +5,7 @@
 #ifndef WEFT_SYNC_STORE_H
 #define WEFT_SYNC_STORE_H
 
+#include <string.h>
 #include <weft/queues.h>
 
 #include "base/base.h"
@@ -32,10 +33,54 @@ size_t weft__store_next_capacity(const weft__store_t *store);
 /* Moves to a larger array, made by weft__alloc; the old one is answered, to be freed with its capacity. */
 unsigned char *weft__store_grow(weft__store_t *store, unsigned char *array, size_t capacity);
 
+/* One item, to or from the array. */
+static inline void weft__store_copy(const weft__store_t *store, void *to, const void *from) {
+  switch (store->item_size) { /* the usual sizes without a call */
+  case 4: memcpy(to, from, 4); break;
+  case 8: memcpy(to, from, 8); break;
+  case 16: memcpy(to, from, 16); break;
+  default: memcpy(to, from, store->item_size);
+  }
+}
+
+static inline unsigned char *weft__store_at(const weft__store_t *store, size_t index) {
+  return store->items + index * store->item_size;
+}
+
+/* Where the ring's i-th item is. */
+static inline size_t weft__store_ring_index(const weft__store_t *store, size_t i) {
+  size_t index = store->head + i;
+  return index >= store->capacity ? index - store->capacity : index;
+}
+
+/* Of a heap. */
+void weft__store_sift_up(weft__store_t *store, size_t index, const void *item);
+void weft__store_remove_root(weft__store_t *store);
+
 /* There is room. */
-void weft__store_push(weft__store_t *store, const void *item);
+static inline void weft__store_push(weft__store_t *store, const void *item) {
+  WEFT__DEBUG_ASSERT(weft__store_has_room(store));
+  size_t index = store->count++;
+  if (weft__likely(store->kind == WEFT__FIFO))
+    weft__store_copy(store, weft__store_at(store, weft__store_ring_index(store, index)), item);
+  else if (store->kind == WEFT__LIFO)
+    weft__store_copy(store, weft__store_at(store, index), item);
+  else
+    weft__store_sift_up(store, index, item);
+}
+
 /* The one that comes out next; there is one. */
-void *weft__store_first(const weft__store_t *store);
-void weft__store_remove_first(weft__store_t *store);
+static inline void *weft__store_first(const weft__store_t *store) {
+  WEFT__DEBUG_ASSERT(store->count > 0);
+  return weft__store_at(store, store->kind == WEFT__LIFO ? store->count - 1 : store->head);
+}
+
+static inline void weft__store_remove_first(weft__store_t *store) {
+  store->count--;
+  if (weft__likely(store->kind == WEFT__FIFO))
+    store->head = weft__store_ring_index(store, 1);
+  else if (store->kind == WEFT__PRIORITY)
+    weft__store_remove_root(store);
+}
 
 #endif

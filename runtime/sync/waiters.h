@@ -53,19 +53,25 @@ static inline void weft__waiters_wake_all(weft__list_t *list) {
   }
 }
 
-/* At the end of the list, or at its front for one that was chosen in vain and keeps its place. */
+/* The same with a wait that is part of something larger; it is initialised here. At the end of the list, or at its front
+ * for one that was chosen in vain and keeps its place. */
+static inline int weft__waiters_park(weft__list_t *list, weft__wait_t *wait, bool front, weft__spin_t *lock) {
+  weft__wait_init(wait);
+  if (front)
+    weft__list_push_front(list, &wait->node.link);
+  else
+    weft__list_push_back(list, &wait->node.link);
+  int rc = weft__wait_park(wait, lock);
+  weft__spin_lock(lock);
+  weft__list_unlink(&wait->node.link);
+  WEFT__DEBUG_ASSERT(rc != 0 || wait->woken);
+  return rc;
+}
+
 static inline int weft__waiters_wait_at(weft__list_t *list, bool front, weft__spin_t *lock, bool *woken) {
   weft__wait_t wait;
-  weft__wait_init(&wait);
-  if (front)
-    weft__list_push_front(list, &wait.node.link);
-  else
-    weft__list_push_back(list, &wait.node.link);
-  int rc = weft__wait_park(&wait, lock);
-  weft__spin_lock(lock);
-  weft__list_unlink(&wait.node.link);
+  int rc = weft__waiters_park(list, &wait, front, lock);
   *woken = wait.woken;
-  WEFT__DEBUG_ASSERT(rc != 0 || wait.woken);
   return rc;
 }
 

@@ -16,6 +16,8 @@ typedef struct item {
 
 static int compare(const void *a, const void *b) { return ((const item_t *)a)->key - ((const item_t *)b)->key; }
 
+static WEFT__NOINLINE void push_any(weft__store_t *store, const void *item) { weft__store_push(store, item); }
+
 static void push(weft__store_t *store, item_t item) {
   if (!weft__store_has_room(store)) {
     size_t old = store->capacity, capacity = weft__store_next_capacity(store);
@@ -23,7 +25,7 @@ static void push(weft__store_t *store, item_t item) {
     assert_non_null(array);
     weft__free(weft__store_grow(store, array, capacity), old * sizeof item);
   }
-  weft__store_push(store, &item);
+  push_any(store, &item);
 }
 
 static item_t pop(weft__store_t *store) {
