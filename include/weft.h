@@ -47,8 +47,10 @@
 #include <weft/gather.h>
 #include <weft/generators.h>
 #include <weft/locks.h>
+#include <weft/once.h>
 #include <weft/queues.h>
 #include <weft/runners.h>
+#include <weft/rwlock.h>
 #include <weft/scopes.h>
 #include <weft/server.h>
 #include <weft/shield.h>
