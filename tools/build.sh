@@ -27,7 +27,7 @@ weft_build() {
     }
   fi
   ninja -C "$dir" -j "$jobs" "$@" >"$log" 2>&1 </dev/null || {
-    grep -E -A12 'FAILED|error|warning' "$log" | head -80 >&2 || tail -40 "$log" >&2
+    grep -E -A6 '(error|warning):|undefined reference|multiple definition|^ninja: error' "$log" | head -60 >&2 || tail -40 "$log" >&2
     die "the build of preset $preset failed (whole log: $log)"
   }
 }
