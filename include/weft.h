@@ -38,6 +38,7 @@
 #ifndef WEFT_H
 #define WEFT_H
 #include <weft/call.h>
+#include <weft/channels.h>
 #include <weft/contextvars.h>
 #include <weft/error.h>
 #include <weft/events.h>
@@ -52,6 +53,7 @@
 #include <weft/runners.h>
 #include <weft/rwlock.h>
 #include <weft/scopes.h>
+#include <weft/select.h>
 #include <weft/server.h>
 #include <weft/shield.h>
 #include <weft/sleep.h>

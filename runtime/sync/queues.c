@@ -8,7 +8,7 @@
  * exactly as in asyncio. Elsewhere a newcomer leaves the chosen what there is for them, and a chosen one that comes too
  * late all the same (a nowait function was faster) keeps its place at the front: no one is overtaken for ever.
  * A put happens before the get of its item: both are steps under the lock. */
-#include <weft/queues.h>
+#include "sync/queues.h"
 
 #include <errno.h>
 #include <string.h>
@@ -164,6 +164,81 @@ int weft_queue_get_sized(weft_queue_t *public, void *item, size_t size) {
   }
   weft__spin_unlock(&q->spin);
   return rc == 0 ? weft_fail(WEFT_QUEUE_SHUTDOWN, NULL) : rc;
+}
+
+/* ---- for select -------------------------------------------------------------------------------------------------------- */
+
+int weft__queue_check(weft_queue_t *queue, const void *item, size_t size, const char *what) {
+  return is_item(queue_of(queue), item, size) ? 0 : no_item(queue_of(queue), item, size, what);
+}
+
+/* Whether the operation can be done, be it with an error. */
+static bool can_do(queue_t *q, bool put, bool chosen, int *status) {
+  weft_task_t *task = weft__current_task();
+  *status = 0;
+  for (;;) {
+    bool may = put ? !q->shut_down && may_put(q, task, chosen) : may_get(q, task, chosen);
+    if (!may) break;
+    if (!put || weft__store_has_room(&q->store)) return true;
+    *status = make_room(q);
+    if (*status < 0) return true;
+  }
+  if (q->shut_down) *status = WEFT_QUEUE_SHUTDOWN;
+  return q->shut_down;
+}
+
+/* The selection has to be asked anew: whoever chose us in vain is not the winner. */
+static void give_claim_back(weft__selection_t *selection) {
+  weft__spin_lock(&selection->lock);
+  atom_store(&selection->winner, -1, relaxed); /* the lock orders it */
+  selection->awaiter.released = false;
+  weft__spin_unlock(&selection->lock);
+}
+
+enum weft__queue_step weft__queue_select(weft_queue_t *public, bool put, void *item, weft__select_node_t *node,
+                                         int *status) {
+  queue_t *q = queue_of(public);
+  side_t *side = put ? &q->putters : &q->getters;
+  enum weft__queue_step step = WEFT__QUEUE_DONE;
+  weft__spin_lock(&q->spin);
+  if (node != NULL && weft__link_linked(&node->wait.node.link)) {
+    weft__spin_unlock(&q->spin);
+    return WEFT__QUEUE_WAIT; /* still waiting */
+  }
+  bool chosen = node != NULL && node->wait.woken;
+  if (chosen) side->chosen--;
+  if (!can_do(q, put, chosen, status)) {
+    step = WEFT__QUEUE_WAIT;
+    if (chosen) give_claim_back(node->selection);
+    if (node != NULL) node->wait.woken = false;
+    if (node != NULL && chosen && is_fair(weft__current_task()))
+      weft__list_push_front(&side->waiters, &node->wait.node.link);
+    else if (node != NULL)
+      weft__list_push_back(&side->waiters, &node->wait.node.link);
+  } else if (node != NULL && !chosen && !weft__selection_claim(node->selection, node->index)) {
+    step = WEFT__QUEUE_LOST;
+  } else if (*status == 0 && put) {
+    put_item(q, item);
+  } else if (*status == 0) {
+    get_item(q, item);
+  } else if (chosen) {
+    wake_next(side); /* nothing was taken */
+  }
+  if (node != NULL && step == WEFT__QUEUE_DONE) node->wait.woken = false; /* used up */
+  weft__spin_unlock(&q->spin);
+  return step;
+}
+
+void weft__queue_unselect(weft_queue_t *public, bool put, weft__select_node_t *node) {
+  queue_t *q = queue_of(public);
+  side_t *side = put ? &q->putters : &q->getters;
+  weft__spin_lock(&q->spin);
+  weft__list_unlink(&node->wait.node.link);
+  if (node->wait.woken) {
+    side->chosen--;
+    if (put ? !is_full(q) : q->store.count > 0) wake_next(side);
+  }
+  weft__spin_unlock(&q->spin);
 }
 
 /* ---- without waiting ------------------------------------------------------------------------------------------------- */

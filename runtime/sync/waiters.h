@@ -14,6 +14,7 @@
 #ifndef WEFT_SYNC_WAITERS_H
 #define WEFT_SYNC_WAITERS_H
 
+#include "sync/selection.h"
 #include "task/task.h"
 #include "task/wait.h"
 
@@ -23,6 +24,8 @@ static inline weft__wait_t *weft__wait_of_link(weft__link_t *link) {
 
 /* Under the lock, for a wait in the list: false once it was cancelled. */
 static inline bool weft__waiter_live(weft__link_t *link) {
+  if (weft__unlikely(weft__wait_of_link(link)->node.kind == WEFT__NODE_SELECT))
+    return weft__select_node_live(weft__wait_of_link(link));
   return weft__word_phase(atom_load(&weft__wait_of_link(link)->task->future.word, acquire)) == WEFT__WAITING;
 }
 
@@ -36,6 +39,7 @@ static inline bool weft__waiters_any_live(const weft__list_t *list) {
 static inline bool weft__waiter_wake(weft__link_t *link) {
   weft__wait_t *wait = weft__wait_of_link(link);
   weft__list_unlink(link);
+  if (weft__unlikely(wait->node.kind == WEFT__NODE_SELECT)) return weft__select_node_claim(wait);
   if (weft__wait_wake(wait)) return true;
   wait->woken = false; /* it cannot leave its frame before we give the lock back */
   return false;

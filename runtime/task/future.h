@@ -16,7 +16,7 @@
 
 enum { WEFT__VALUE_BYTES = 32 };
 enum weft__future_kind { WEFT__KIND_FUTURE, WEFT__KIND_TASK };
-enum weft__node_kind { WEFT__NODE_WAIT, WEFT__NODE_WATCH };
+enum weft__node_kind { WEFT__NODE_WAIT, WEFT__NODE_WATCH, WEFT__NODE_SELECT };
 
 typedef struct weft__node {
   weft__link_t link;
