@@ -1,11 +1,12 @@
 /* The ready ring: first in, first out; grows; every item exactly once with many takers; no memory, nothing changed. */
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 #include "base/alloc.h"
 #include "base/threads.h"

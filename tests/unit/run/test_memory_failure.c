@@ -1,11 +1,12 @@
 /* Memory runs out at every single allocation, in turn, of a program that creates, runs, cancels, times out, gathers and
  * closes: each time the run ends by itself, with a result or a named error, and leaves nothing behind. */
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 #include <weft.h>
 
 #include "base/alloc.h"

@@ -1,6 +1,5 @@
 /* Several workers: nothing waits behind a task that does not suspend; pinned tasks stay; strands are serial and first in
  * first out; foreign threads submit; an idle loop sleeps. Orders and counts are asserted, never short times. */
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 #include <weft.h>
 
 #include "base/threads.h"

@@ -1,5 +1,4 @@
 /* Futures: exactly one winner, any number of awaiters, callbacks before awaiters, reports of what nobody looked at. */
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +7,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 #include <weft.h>
 
 #include "base/threads.h"
