@@ -15,6 +15,9 @@ typedef struct weft_config {
   bool debug;        /* also WEFT_DEBUG=1 */
 } weft_config_t;
 
+/* Ctrl-C during a run of the main thread, where SIGINT would end the process: the first one cancels the main task, and if
+ * that gives in the run answers WEFT_INTERRUPT; the next one ends the run with it at once. asyncio.run's rule. */
+
 /* weft_run, asyncio.run: opens a runtime, whose first worker is the calling thread, runs main_call as a task until it
  * has ended, then cancels and awaits the tasks that are left, closes open generators, ends the pool and frees
  * everything. From any thread that runs no loop; two threads get two runtimes. Answers main's status, whose record
@@ -25,6 +28,23 @@ WEFT_API WEFT_NODISCARD int weft_run(weft_call_t main_call);
 /* weft_run_with, asyncio.run(debug=, loop_factory=): weft_run with settings. config is copied; NULL: the defaults.
  * -EINVAL also for a setting out of range, named in the record. */
 WEFT_API WEFT_NODISCARD int weft_run_with(const weft_config_t *config, weft_call_t main_call);
+
+/* weft_runner_open, asyncio.Runner: for several runs on one loop and in one context. *out is filled: the runner, to be
+ * closed, or NULL. config is copied, and looked at by the first run; NULL: the defaults. -EINVAL, -ENOMEM. */
+WEFT_API int weft_runner_open(const weft_config_t *config, weft_runner_t **out);
+
+/* weft_runner_run, Runner.run: runs the call as a task until it has ended; its status. Tasks that are left go on at the
+ * next run; what it sets in the context is there too. WEFT_RUNTIME: inside a running loop, or the runner is closed; else
+ * errors as weft_run. */
+WEFT_API WEFT_NODISCARD int weft_runner_run(weft_runner_t *runner, weft_call_t call);
+
+/* weft_runner_get_loop, Runner.get_loop: its loop; borrowed until close. NULL: as the record says, as for run. */
+WEFT_API weft_loop_t *weft_runner_get_loop(weft_runner_t *runner);
+
+/* weft_runner_close, Runner.close: cancels and awaits what is left, as weft_run does at its end, and closes the loop;
+ * consumed. Afterwards the handle is good for run, get_loop and another close only. NULL: 0. WEFT_RUNTIME inside a
+ * running loop. */
+WEFT_API int weft_runner_close(weft_runner_t *runner);
 #ifdef __cplusplus
 }
 #endif

@@ -32,6 +32,7 @@
 
 /* Handles: opaque, in our memory. */
 typedef struct weft_loop weft_loop_t;               /* events.h: the whole runtime */
+typedef struct weft_runner weft_runner_t;           /* runners.h */
 typedef struct weft_future weft_future_t;           /* futures.h */
 typedef struct weft_task weft_task_t;               /* tasks.h */
 typedef struct weft_strand weft_strand_t;           /* strands.h */

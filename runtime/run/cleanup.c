@@ -26,7 +26,8 @@ static size_t cancel_all(weft_loop_t *loop) {
   }
   for (int i = 0; i < found; i++) {
     if (tasks[i] == self) continue;
-    while (!weft__future_done(&tasks[i]->future)) weft_ignore(weft__future_wait(&tasks[i]->future, "the run's clean-up"));
+    while (!weft__future_done(&tasks[i]->future))
+      weft_ignore(weft__future_wait(&tasks[i]->future, "the run's clean-up"));
   }
   for (int i = 0; i < found; i++) {
     weft_task_t *task = tasks[i];

@@ -11,6 +11,7 @@
 #include "run/cleanup.h"
 #include "run/handles.h"
 #include "run/interrupt.h"
+#include "run/runners.h"
 #include "sched/loop.h"
 
 /* ---- run until done ---------------------------------------------------------------------------------------------------- */
@@ -81,20 +82,25 @@ int weft_loop_run_until_future(weft_loop_t *loop, weft_future_t *future) {
   return rc < 0 ? rc : weft__future_outcome(future, NULL);
 }
 
-int weft_loop_run_until_complete(weft_loop_t *loop, weft_call_t call) {
-  int rc = check_idle(loop, "weft_loop_run_until_complete");
-  if (rc < 0) return rc;
-  weft_task_t *task = weft_loop_create_task(loop, call);
-  if (task == NULL) return weft_error()->code;
+int weft__run_task(weft_loop_t *loop, weft_task_t *task) {
   weft__interrupt_begin(loop, task);
-  rc = run_until(loop, &task->future);
-  weft__interrupt_end(loop);
+  int rc = run_until(loop, &task->future);
+  bool interrupted = weft__interrupt_end(loop);
   if (rc == 0)
     rc = weft__future_outcome(&task->future, NULL);
   else
     weft__word_set(&task->future.word, WEFT__W_RETRIEVED); /* its error is the run's */
+  /* asyncio's: the request that SIGINT made is taken back; if there was no other, it was Ctrl-C that ended the task. */
+  if (rc == WEFT_CANCELLED && interrupted && weft_task_uncancel(task) == 0) rc = weft_fail(WEFT_INTERRUPT, NULL);
   weft_future_unref(&task->future);
   return rc;
+}
+
+int weft_loop_run_until_complete(weft_loop_t *loop, weft_call_t call) {
+  int rc = check_idle(loop, "weft_loop_run_until_complete");
+  if (rc < 0) return rc;
+  weft_task_t *task = weft_loop_create_task(loop, call);
+  return task != NULL ? weft__run_task(loop, task) : weft_error()->code;
 }
 
 int weft_loop_run_forever(weft_loop_t *loop) {

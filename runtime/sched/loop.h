@@ -40,33 +40,33 @@ typedef struct weft__worker_stats {
 } weft__worker_stats_t;
 
 struct weft__worker {
-  weft__ring_t ring;                /* ready, oldest first; others steal from it */
-  _Atomic(weft__entry_t) newest;    /* the queue's last entry, if it was pushed alone: see ready.c */
+  weft__ring_t ring;             /* ready, oldest first; others steal from it */
+  _Atomic(weft__entry_t) newest; /* the queue's last entry, if it was pushed alone: see ready.c */
   weft_loop_t *loop;
   unsigned index;
-  weft__spin_t pinned_lock;         /* several workers: tasks that may run here only, first in first out */
-  weft__list_t pinned;              /* items; under pinned_lock */
+  weft__spin_t pinned_lock; /* several workers: tasks that may run here only, first in first out */
+  weft__list_t pinned;      /* items; under pinned_lock */
   _Atomic(size_t) pinned_count;
-  bool pinned_turn;                 /* pinned tasks and the others take turns */
-  size_t pass_left;                 /* entries of the running pass */
-  weft_task_t *current;             /* the task that runs */
-  weft__fiber_t *fiber;             /* the fiber that runs */
-  weft__fiber_t base;               /* the thread's own stack: polls and parks */
-  weft__fiber_t *idle_fibers;       /* resting in the worker loop, linked by next */
+  bool pinned_turn;           /* pinned tasks and the others take turns */
+  size_t pass_left;           /* entries of the running pass */
+  weft_task_t *current;       /* the task that runs */
+  weft__fiber_t *fiber;       /* the fiber that runs */
+  weft__fiber_t base;         /* the thread's own stack: polls and parks */
+  weft__fiber_t *idle_fibers; /* resting in the worker loop, linked by next */
   unsigned idle_fiber_count;
   weft__stack_cache_t stacks;
-  weft__entry_t assigned;           /* what the fiber that is switched to shall run */
-  void (*after)(void *argument);    /* run by whoever is switched to, first thing */
+  weft__entry_t assigned;        /* what the fiber that is switched to shall run */
+  void (*after)(void *argument); /* run by whoever is switched to, first thing */
   void *after_argument;
-  weft_strand_t *strand;            /* whose member runs here */
-  weft_strand_t *leaving;           /* to be released after `after` */
-  weft__fiber_t *eager_return;      /* the creator of the task that starts eagerly here */
-  int64_t boundary_time;            /* one worker: when descriptors last had their turn */
-  uint64_t polled_at;               /* several: ticks at the last poll */
-  unsigned in_place;                /* depth of runs in place since the last boundary */
+  weft_strand_t *strand;       /* whose member runs here */
+  weft_strand_t *leaving;      /* to be released after `after` */
+  weft__fiber_t *eager_return; /* the creator of the task that starts eagerly here */
+  int64_t boundary_time;       /* one worker: when descriptors last had their turn */
+  uint64_t polled_at;          /* several: ticks at the last poll */
+  unsigned in_place;           /* depth of runs in place since the last boundary */
   weft__reactor_t *reactor;
   weft__timers_t timers;
-  weft_task_t *free_tasks;          /* memory for tasks, linked by waiting_on */
+  weft_task_t *free_tasks; /* memory for tasks, linked by waiting_on */
   unsigned free_task_count;
   uint64_t task_numbers, task_numbers_end;
   uint64_t random;
@@ -91,33 +91,35 @@ struct weft_loop {
   weft_config_t config;
   unsigned worker_count;
   weft__worker_t *workers;
-  bool alone;                        /* one worker: asyncio's order, no stealing */
+  bool alone; /* one worker: asyncio's order, no stealing */
 
   WEFT__CACHE_ALIGNED weft__spin_t inject_lock;
-  weft__list_t injected;             /* items from foreign threads; under inject_lock */
+  weft__list_t injected; /* items from foreign threads; under inject_lock */
   _Atomic(size_t) inject_count;
 
   WEFT__CACHE_ALIGNED _Atomic(uint64_t) idle[WEFT__MASK_WORDS]; /* see idle.c */
   _Atomic(unsigned) idle_count;
   _Atomic(unsigned) searching;
-  _Atomic(unsigned) lookout;         /* worker index + 1, or 0 */
+  _Atomic(unsigned) lookout; /* worker index + 1, or 0 */
   _Atomic(bool) lookout_dozes;
 
-  _Atomic(int) state;                /* enum weft__loop_state */
+  _Atomic(int) state; /* enum weft__loop_state */
   _Atomic(bool) stopping;
+  _Atomic(bool) signalled; /* by a signal handler, which then rings: the next worker between passes calls */
+  void (*on_signal)(weft_loop_t *loop); /* this; set while the loop does not run */
   _Atomic(int64_t) virtual_now;
-  _Atomic(long) external;            /* jobs on threads that will wake somebody: the virtual clock waits for them */
-  _Atomic(long) visitors;            /* threads outside that will still touch the loop: exec/visitors.h */
+  _Atomic(long) external; /* jobs on threads that will wake somebody: the virtual clock waits for them */
+  _Atomic(long) visitors; /* threads outside that will still touch the loop: exec/visitors.h */
   weft__spin_t jump_lock;
 
-  weft_strand_t *main_strand;        /* serial: everything runs in it */
-  weft_strand_t *callback_strand;    /* several workers: the loop's callbacks */
+  weft_strand_t *main_strand;     /* serial: everything runs in it */
+  weft_strand_t *callback_strand; /* several workers: the loop's callbacks */
 
   weft__shard_t shards[WEFT__SHARDS];
   _Atomic(uint64_t) task_numbers;
 
   weft__spin_t base_error_lock;
-  weft__record_t *base_error;        /* what ends the run: SystemExit, KeyboardInterrupt */
+  weft__record_t *base_error; /* what ends the run: SystemExit, KeyboardInterrupt */
 
   weft_exception_handler_fn exception_handler;
   void *exception_handler_data;
@@ -125,10 +127,10 @@ struct weft_loop {
   void *logger_data;
   _Atomic(weft_task_factory_fn) task_factory;
   int64_t slow_callback_ns;
-  struct weft__handles *handles;     /* call_soon and kin: run/handles.c */
-  struct weft__pool *pool;           /* the default thread pool, made when first used: exec/ */
+  struct weft__handles *handles; /* call_soon and kin: run/handles.c */
+  struct weft__pool *pool;       /* the default thread pool, made when first used: exec/ */
   weft__spin_t pool_lock;
-  weft__list_t generators;           /* open ones, see sync/generators.c; zero until the first is opened */
+  weft__list_t generators; /* open ones, see sync/generators.c; zero until the first is opened */
   weft__spin_t generators_lock;
 };
 

@@ -53,7 +53,8 @@ static void end_hop(weft_task_t *task, bool in_strand) {
 }
 
 static void fail_start(weft_task_t *task) {
-  weft_ignore(weft_fail(-ENOMEM, "no memory for the stack of task %s: %s", weft_task_get_name(task), weft__stacks_error()));
+  weft_ignore(
+      weft_fail(-ENOMEM, "no memory for the stack of task %s: %s", weft_task_get_name(task), weft__stacks_error()));
 }
 
 /* Runs an entry on the fiber that the caller stands on. May return on another worker. */
@@ -167,7 +168,8 @@ void weft__park(void (*after)(void *argument), void *argument) {
 
 static void after_yield(void *argument) {
   weft_task_t *task = argument;
-  weft__word_yield(&task->future.word); /* READY at once, MUST_CANCEL stays for the resume; the claim to queue it is ours */
+  weft__word_yield(
+      &task->future.word); /* READY at once, MUST_CANCEL stays for the resume; the claim to queue it is ours */
   weft__schedule_task(task);
 }
 
@@ -214,7 +216,8 @@ static void boundary_alone(weft__worker_t *worker) {
     weft__take_injected(worker);
   }
   weft__run_timers(worker);
-  if (!loop->config.virtual_time && weft__reactor_waiting(worker->reactor) > 0) worker->boundary_time = weft__clock_now();
+  if (!loop->config.virtual_time && weft__reactor_waiting(worker->reactor) > 0)
+    worker->boundary_time = weft__clock_now();
 }
 
 static void boundary_shared(weft__worker_t *worker) {
@@ -247,6 +250,12 @@ static void run_pass(weft__worker_t *worker) {
   weft__switch_to(worker, fiber);
 }
 
+/* relaxed: the handler's ring, which ends a sleep, orders what it wrote before; without a sleep the next look sees it */
+static void heed_signal(weft_loop_t *loop) {
+  if (weft__unlikely(atom_load(&loop->signalled, relaxed)) && atom_xchg(&loop->signalled, false, acq_rel))
+    loop->on_signal(loop);
+}
+
 void weft__worker_run(weft__worker_t *worker) {
   weft_loop_t *loop = worker->loop;
   worker->fiber = &worker->base;
@@ -255,6 +264,7 @@ void weft__worker_run(weft__worker_t *worker) {
       boundary_alone(worker);
     else
       boundary_shared(worker);
+    heed_signal(loop);
     worker->in_place = 0;
     size_t ready = weft__ready_count(worker);
     worker->pass_left = loop->alone || ready < 256 ? ready : 256;
