@@ -15,7 +15,8 @@
  *     with it, each time twice as many
  *   jobs that have waited longer than AGE_NS although threads get on: it becomes active
  * A thread that is known to be stuck does not count as one that gets on: the next job then wakes or starts somebody at once.
- * As long as jobs wait and may be run, there is a watcher, unless all threads that the pool may have are active.
+ * As long as jobs wait and may be run, some active thread is on its way to the queue, or there is a watcher, or all threads
+ * that the pool may have are active.
  *
  * Lanes: a lane has its own queue and a number of jobs that may run at once; the pool may have as many threads as all lanes
  * together, so a lane's share is always there for it. Within a lane first come, first served. */
@@ -54,9 +55,9 @@ typedef struct weft__thread_pool {
   weft__list_t active, idle, dead;
   weft__pool_thread_t *watcher;
   unsigned threads, threads_max;
-  unsigned active_count, stuck_count; /* those being started included */
-  unsigned burst;                     /* how many get up at the next stall */
-  bool watcher_starts;                /* a thread that is being started will be the watcher */
+  unsigned active_count; /* those being started included */
+  unsigned busy_count, stuck_count; /* of the active ones: in a job; in one for too long */
+  unsigned burst;        /* how many get up at the next stall */
   bool closed, broken, ended;
   size_t queue_limit;
   weft__list_t room; /* tasks that wait for the queue to get shorter */

@@ -37,7 +37,6 @@ static order_t summon(pool_t *pool, enum weft__place place) {
   } else if (pool->threads < pool->threads_max) {
     pool->threads++;
     pool->active_count++;
-    if (place == WEFT__WATCHER) pool->watcher_starts = true;
     return (order_t){NULL, true, place};
   } else {
     return nothing;
@@ -54,7 +53,8 @@ static order_t summon(pool_t *pool, enum weft__place place) {
 order_t weft__pool_attend(pool_t *pool) {
   if (!weft__pool_runnable(pool)) return nothing;
   if (pool->active_count == pool->stuck_count) return summon(pool, WEFT__ACTIVE);
-  return pool->watcher == NULL && !pool->watcher_starts ? summon(pool, WEFT__WATCHER) : nothing;
+  if (pool->active_count > pool->busy_count) return nothing; /* somebody is on its way, and will see to the rest */
+  return pool->watcher == NULL ? summon(pool, WEFT__WATCHER) : nothing;
 }
 
 /* ---- starting and joining ---------------------------------------------------------------------------------------------- */
@@ -86,7 +86,6 @@ int weft__pool_obey(pool_t *pool, order_t order) {
   weft__spin_lock(&pool->lock);
   pool->threads--;
   pool->active_count--;
-  if (order.place == WEFT__WATCHER) pool->watcher_starts = false;
   bool end = weft__pool_is_the_end(pool);
   weft__spin_unlock(&pool->lock);
   if (end) weft__gate_open(&pool->base.ended);
@@ -215,6 +214,7 @@ static void run_one(pool_t *pool, thread_t *self, weft__job_t *job) {
   weft__pool_lane_t *lane = &pool->lanes[job->lane];
   self->busy = true;
   self->jobs++;
+  pool->busy_count++;
   weft_task_t *next = pool->queue_limit > 0 ? weft__pool_let_in(pool) : NULL;
   order_t order = weft__pool_attend(pool);
   weft__spin_unlock(&pool->lock);
@@ -223,6 +223,7 @@ static void run_one(pool_t *pool, thread_t *self, weft__job_t *job) {
   weft__job_run(job);
   weft__spin_lock(&pool->lock);
   self->busy = false;
+  pool->busy_count--;
   if (self->stuck) {
     self->stuck = false;
     pool->stuck_count--;
@@ -238,15 +239,12 @@ static int thread_main(void *argument) {
   if (!fit) weft__pool_break(pool);
   weft__spin_lock(&pool->lock);
   weft__list_push_back(&pool->active, &self->link); /* counted there already */
-  if (self->place == WEFT__WATCHER) {
-    pool->watcher_starts = false;
-    if (pool->watcher == NULL && fit) {
-      leave_active(pool, self);
-      pool->watcher = self;
-      watch(pool, self);
-    }
-    self->place = WEFT__ACTIVE;
+  if (self->place == WEFT__WATCHER && pool->watcher == NULL && fit) {
+    leave_active(pool, self);
+    pool->watcher = self;
+    watch(pool, self);
   }
+  self->place = WEFT__ACTIVE;
   while (fit) {
     weft__job_t *job = weft__pool_take(pool);
     if (job != NULL) {

