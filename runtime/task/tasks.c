@@ -33,7 +33,7 @@ static void finish(weft_task_t *task, int status) {
     if (status == WEFT_EXIT || status == WEFT_INTERRUPT) weft__base_error(future->loop, record);
   }
   if (task->finished != NULL) task->finished(task);
-  if (weft__link_linked(&task->registry)) weft__registry_remove(future->loop, task);
+  weft__registry_remove(future->loop, task);
   /* What the task held for itself goes before anybody can see that it ended. */
   if (task->record != NULL) {
     weft__record_unref(task->record);
