@@ -1,4 +1,4 @@
-/* test_runners.c: asyncio.run: what it does with tasks left over, and with errors that end a run. */
+/* test_runners.c: asyncio.run: tasks left over, errors that end a run, Ctrl-C; Runner: several runs. */
 #include "transcript.h"
 
 #include <signal.h>
@@ -83,4 +83,39 @@ RAW_CASE(251, sigint_cancels_main, CAUSAL, REAL) {
   int rc = run(c251_main_async());
   if (rc == WEFT_INTERRUPT) P("%s", kind(rc));
   P("%d", run(c251_main2_async()));
+}
+
+/* Several runs share one loop and one context; what one run left behind goes on in the next. */
+static char c257_set_in_a[] = "set in a";
+static weft_contextvar_t c257_var = WEFT_CONTEXTVAR("v", NULL);
+static WEFT_ASYNC(c257_background);
+static int c257_background(void) {
+  TRY(S(20));
+  P("background 1");
+  return 0;
+}
+static WEFT_ASYNC(c257_a, weft_loop_t **);
+static int c257_a(weft_loop_t **loop) {
+  TRY(weft_contextvar_set(&c257_var, c257_set_in_a));
+  weft_detach(weft_create_task(c257_background_async()));
+  *loop = weft_get_running_loop();
+  return 0;
+}
+static WEFT_ASYNC(c257_b, const char **, weft_loop_t **);
+static int c257_b(const char **value, weft_loop_t **loop) {
+  TRY(S(40));
+  *value = weft_contextvar_get(&c257_var);
+  *loop = weft_get_running_loop();
+  return 0;
+}
+RAW_CASE(257, runner_reuse, CAUSAL, REAL) {
+  weft_runner_t *r;
+  weft_loop_t *loop = NULL, *loop2 = NULL;
+  const char *value = NULL;
+  if (weft_runner_open(case_config(), &r) < 0) return;
+  weft_ignore(weft_runner_run(r, c257_a_async(&loop)));
+  weft_ignore(weft_runner_run(r, c257_b_async(&value, &loop2)));
+  P("%s %s", value != NULL ? value : NONE, repr_bool(loop == loop2 && loop2 == weft_runner_get_loop(r)));
+  weft_runner_close(r);
+  if (weft_runner_run(r, c257_a_async(&loop)) == WEFT_RUNTIME) P("%s", E(weft_error()));
 }
