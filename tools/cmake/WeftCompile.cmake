@@ -14,7 +14,7 @@ include(CheckIPOSupported)
 
 set(weft_warnings -Wall -Wextra -Wshadow -Wundef -Wvla -Wpointer-arith -Wwrite-strings -Wformat=2
   -Wnull-dereference -Wmissing-declarations)
-set(weft_warnings_c -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wbad-function-cast)
+set(weft_warnings_c -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   list(APPEND weft_warnings -Wlogical-op -Wduplicated-cond -Wduplicated-branches)
   list(REMOVE_ITEM weft_warnings -Wnull-dereference) # gcc 12 reports paths through list heads that cannot be NULL
