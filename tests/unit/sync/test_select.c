@@ -130,7 +130,7 @@ static int both(void) {
   weft_ignore(weft_queue_put_nowait(&b, &(const int){2}));
   weft_ignore(weft_queue_put_nowait(&a, &(const int){1})); /* the select is chosen already: goes on to `next` */
   weft_ignore(weft_join(t));
-  weft_ignore(weft_join(next));
+  weft_ignore(weft_wait_for(weft_join_async(next), 1));
   mark("%zu%zu", weft_queue_qsize(&a), weft_queue_qsize(&b));
   /* Chosen, then cancelled: the item goes to the next in line. */
   t = weft_create_task(get_one_async(&a, &b));
@@ -140,7 +140,7 @@ static int both(void) {
   weft_ignore(weft_queue_put_nowait(&a, &(const int){3}));
   weft_task_cancel(t, NULL);
   assert_int_equal(weft_join(t), WEFT_CANCELLED);
-  weft_ignore(weft_join(next));
+  weft_ignore(weft_wait_for(weft_join_async(next), 1));
   /* Chosen in vain: somebody was faster, it waits again and takes what comes from the other. */
   t = weft_create_task(get_one_async(&a, &b));
   weft_ignore(weft_yield());

@@ -1,6 +1,7 @@
 /* test_timeouts.c: weft_timeout scopes. Transcripts are asyncio 3.13's. */
 #include <errno.h>
 
+#include "task/task.h"
 #include "unit/sync/trace.h"
 
 static WEFT_ASYNC(basics);
@@ -231,6 +232,32 @@ static void inside_a_cleanup(void **state) {
   assert_trace("TimeoutError 1 OK 1");
 }
 
+/* A request that was made and not delivered goes by its tag, also where the count does not come to 0; two together stay. */
+static WEFT_ASYNC(tags);
+static int tags(void) {
+  weft_task_t *self = weft_current_task();
+  int mine;
+  weft_task_cancel(self, NULL);
+  mark("%s", weft_error_name(weft_yield()));
+  (void)weft__task_request_cancel_as(self, NULL, true, &mine, 0);
+  mark("%d", weft__task_uncancel_as(self, &mine));
+  mark("%s", weft_error_name(weft_yield()));
+  (void)weft__task_request_cancel_as(self, NULL, true, &mine, 0);
+  weft_task_cancel(self, NULL);
+  mark("%d", weft__task_uncancel_as(self, &mine));
+  mark("%s", weft_error_name(weft_yield()));
+  (void)weft__task_request_cancel_as(self, NULL, true, &mine, 0);
+  (void)weft_task_uncancel(self); /* somebody else's uncancel leaves it */
+  mark("%s", weft_error_name(weft_yield()));
+  return 0;
+}
+
+static void undelivered_requests_go_by_their_tag(void **state) {
+  (void)state;
+  assert_int_equal(run1(tags_async()), 0);
+  assert_trace("CancelledError 1 OK 2 CancelledError CancelledError");
+}
+
 static int in_callback(void *data) {
   weft_timeout_t limit;
   weft_timeout_enter(&limit, 1);
@@ -347,6 +374,7 @@ int main(void) {
       cmocka_unit_test(reschedule),
       cmocka_unit_test(in_a_loop),
       cmocka_unit_test(inside_a_cleanup),
+      cmocka_unit_test(undelivered_requests_go_by_their_tag),
       cmocka_unit_test(misuse_and_memory),
       cmocka_unit_test(leaving_disarms),
       cmocka_unit_test(requests_of_others_are_kept),

@@ -15,6 +15,8 @@ static WEFT_ASYNC(below);
 static int below(void) {
   weft_token_t *root = weft_token_open(), *a = weft_token_open_child(root), *b = weft_token_open_child(root),
                *aa = weft_token_open_child(a);
+  weft_timeout_t limit;
+  weft_timeout_enter(&limit, 1);
   weft_taskgroup_t group;
   weft_taskgroup_enter(&group);
   weft_taskgroup_create_task(&group, waits_async(root, "root"));
@@ -31,7 +33,7 @@ static int below(void) {
   weft_token_unref(late);
   weft_token_cancel(root);
   weft_token_cancel(root);
-  int rc = weft_taskgroup_exit(&group, weft_token_wait(root));
+  int rc = weft_timeout_exit(&limit, weft_taskgroup_exit(&group, weft_token_wait(root)));
   weft_token_unref(root); /* children keep their parents */
   weft_token_unref(a);
   weft_token_unref(b);
