@@ -16,6 +16,7 @@ typedef struct globals {
 } globals_t;
 static _Thread_local globals_t globals;
 static unsigned asked;
+void *__cxa_get_globals(void);
 void *__cxa_get_globals(void) {
   asked++;
   return &globals;
