@@ -122,15 +122,10 @@ int weft__gen_resume(weft_gen_t *gen, enum weft__gen_how how, const void *value,
   return gen->status < 0 ? ended_with(gen, gen->status) : 0;
 }
 
-int weft__gen_finish(weft_gen_t *gen) {
-  if (gen->phase != WEFT__GEN_SUSPENDED) {
-    gen->phase = WEFT__GEN_ENDED;
-    return 0;
-  }
+static int close_body(weft_gen_t *gen) {
   weft__record_t *before = weft__record_ref(weft__last_record());
   int rc = weft__gen_resume(gen, WEFT__GEN_EXIT, NULL, 0, NULL);
   if (rc == 1) { /* nothing of its frames is undone */
-    gen->phase = WEFT__GEN_ENDED;
     drop_fiber(gen);
     rc = weft_fail(WEFT_RUNTIME, "%s ignored GeneratorExit", gen->async ? "async generator" : "generator");
   } else if (rc == WEFT_CANCELLED) { /* the exit coming out again, or a cancellation that arrived meanwhile? */
@@ -142,6 +137,21 @@ int weft__gen_finish(weft_gen_t *gen) {
   else
     weft__record_unref(before);
   return rc;
+}
+
+int weft__gen_finish(weft_gen_t *gen) {
+  int rc = gen->phase == WEFT__GEN_SUSPENDED ? close_body(gen) : 0;
+  gen->phase = WEFT__GEN_ENDED;
+  if (gen->closed == NULL) return rc;
+  int (*closed)(void *) = gen->closed;
+  gen->closed = NULL;
+  weft__record_t *record = weft__record_ref(weft__last_record());
+  int closing = closed(gen->closed_data);
+  if (rc < 0 || closing == 0)
+    weft__set_error(record);
+  else
+    weft__record_unref(record);
+  return rc < 0 ? rc : closing;
 }
 
 void weft__gen_free(weft_gen_t *gen) {

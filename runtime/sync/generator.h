@@ -36,8 +36,12 @@ struct weft_gen {
   const void *value; /* sent; NULL: nothing */
   int thrown;
   void *item; /* where the yielded item goes; NULL: not wanted */
+  /* Ends what the body stands on, once, when the generator is closed, whether or not the body ever ran; may suspend. */
+  int (*closed)(void *data);
+  void *closed_data;
   /* registry of open ones, under the loop's generators_lock */
   weft_loop_t *loop; /* NULL: in none */
+  bool adopted;      /* and shall not be */
   weft__link_t link;
   weft_gen_t **closing; /* where a shutdown remembers it */
   weft_call_t call;
@@ -53,6 +57,8 @@ void weft__gen_leave(weft_gen_t *gen);
 int weft__gen_resume(weft_gen_t *gen, enum weft__gen_how how, const void *value, int thrown, void *item);
 /* Between enter and leave: close without freeing. */
 int weft__gen_finish(weft_gen_t *gen);
+/* From now on another generator closes it (or whoever calls this), not the run's end. */
+void weft__gen_adopt(weft_gen_t *gen);
 /* Nobody else knows it any more. */
 void weft__gen_free(weft_gen_t *gen);
 

@@ -18,8 +18,9 @@ static void register_open(weft_gen_t *gen, weft_loop_t *loop) {
   weft__spin_unlock(&loop->generators_lock);
 }
 
-static void unregister(weft_gen_t *gen) {
+void weft__gen_adopt(weft_gen_t *gen) {
   weft_loop_t *loop = gen->loop;
+  gen->adopted = true;
   if (loop == NULL) return;
   weft__spin_lock(&loop->generators_lock);
   weft__list_unlink(&gen->link);
@@ -69,7 +70,7 @@ int weft_gen_send(weft_gen_t *gen, const void *value, void *item) {
   int rc = check(gen, "weft_gen_send");
   if (rc == 0) rc = weft__gen_enter(gen, "anext");
   if (rc < 0) return rc;
-  if (gen->loop == NULL) register_open(gen, weft__current_loop()); /* opened before the run */
+  if (gen->loop == NULL && !gen->adopted) register_open(gen, weft__current_loop()); /* opened before the run */
   rc = weft__gen_resume(gen, WEFT__GEN_SEND, value, 0, item);
   weft__gen_leave(gen);
   return rc;
@@ -95,12 +96,12 @@ int weft_gen_close(weft_gen_t *gen) {
   if (gen == NULL) return 0;
   int rc = weft__gen_enter(gen, "aclose");
   if (rc < 0) return rc;
-  if (gen->phase == WEFT__GEN_SUSPENDED && (rc = weft__check_suspend("weft_gen_close")) < 0) {
+  if ((gen->phase == WEFT__GEN_SUSPENDED || gen->closed != NULL) && (rc = weft__check_suspend("weft_gen_close")) < 0) {
     weft__gen_leave(gen);
     return rc;
   }
   rc = weft__gen_finish(gen);
-  unregister(gen);
+  weft__gen_adopt(gen);
   weft__gen_free(gen);
   return rc;
 }
@@ -196,7 +197,7 @@ static size_t collect(weft_loop_t *loop, weft_gen_t *slots[], size_t size) {
   weft__spin_lock(&loop->generators_lock);
   for (weft__link_t *link = first_of(loop); link != NULL && link != &loop->generators.head; link = link->next) {
     weft_gen_t *gen = weft__container_of(link, weft_gen_t, link);
-    if (gen->phase == WEFT__GEN_ENDED) continue;
+    if (gen->phase == WEFT__GEN_ENDED && gen->closed == NULL) continue;
     if (count < size) {
       slots[count] = gen;
       gen->closing = &slots[count];
@@ -239,7 +240,7 @@ void weft__generators_shutdown(weft_loop_t *loop) {
     weft__free(tasks, count * sizeof *tasks);
   }
   for (weft_gen_t *gen; (gen = first_open(loop)) != NULL;) {
-    unregister(gen);
+    weft__gen_adopt(gen);
     weft__gen_free(gen);
   }
 }
