@@ -81,7 +81,7 @@ void weft_loop_set_logger(weft_loop_t *loop, weft_log_fn fn, void *data) {
 
 void weft_loop_set_slow_callback_duration(weft_loop_t *loop, double seconds) {
   int64_t ns;
-  if (weft__seconds_to_ns(seconds, &ns) == 0) loop->slow_callback_ns = ns;
+  if (weft__seconds_to_ns(seconds, &ns) == 0 && ns >= 0) loop->slow_callback_ns = ns;
 }
 
 int64_t weft__debug_begin(weft_loop_t *loop) { return loop->config.debug ? weft__loop_now(loop) : 0; }
