@@ -26,7 +26,7 @@ static uint64_t draw(void) {
 
 /* ---- against a plain list ---- */
 
-enum { NODES = 300 };
+enum { NODES = 300, POISON = 0xA5 };
 struct node {
   weft__timer_t timer;
   int64_t deadline; /* the reference's copy */
@@ -41,7 +41,7 @@ static void note_fire(weft__timer_t *timer) {
   struct node *node = (struct node *)timer;
   node->fired = true;
   node->order = fired_count++;
-  memset(timer, 0xA5, sizeof *timer); /* whoever looks at it after this is lost */
+  memset(timer, POISON, sizeof *timer); /* whoever looks at it after this is lost, and whoever writes is found out */
 }
 
 static int64_t reference_next(void) {
@@ -68,6 +68,7 @@ static void expire_and_compare(weft__timers_t *timers, int64_t now) {
   for (int i = 0; i < n; i++) {
     assert_true(due[i]->fired);
     assert_int_equal(due[i]->order, i);
+    for (size_t k = 0; k < sizeof due[i]->timer; k++) assert_int_equal(((unsigned char *)&due[i]->timer)[k], POISON);
     due[i]->pending = due[i]->fired = false;
     weft__timer_init(&due[i]->timer);
   }
