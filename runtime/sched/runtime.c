@@ -82,6 +82,7 @@ static int open_strands(weft_loop_t *loop) {
 static void close_strands(weft_loop_t *loop) {
   if (loop->main_strand != NULL) weft__strand_unref(loop->main_strand);
   if (loop->callback_strand != NULL) weft__strand_unref(loop->callback_strand);
+  loop->main_strand = loop->callback_strand = NULL;
 }
 
 int weft__loop_open(const weft_config_t *config, weft_loop_t **out) {
@@ -177,6 +178,7 @@ int weft__loop_run(weft_loop_t *loop) {
     weft__loop_stop(loop);
   for (unsigned i = 1; i < started; i++) weft__thread_join(loop->workers[i].thread);
   leave_thread(&loop->workers[0]);
+  if (loop->callback_strand != NULL) weft__strand_end_run(loop->callback_strand);
   atom_store(&loop->stopping, false, relaxed);
   atom_store(&loop->state, WEFT__LOOP_STOPPED, release);
   return rc < 0 ? weft_fail(rc, "the workers' threads could not be started: %s", weft_strerror(rc)) : 0;
@@ -199,52 +201,70 @@ int weft_loop_stop(weft_loop_t *loop) {
 bool weft_loop_is_running(const weft_loop_t *loop) {
   return loop != NULL && atom_load(&loop->state, acquire) == WEFT__LOOP_RUNNING;
 }
-bool weft__loop_refuses_tasks(const weft_loop_t *loop) { return atom_load(&loop->state, relaxed) == WEFT__LOOP_CLOSED; }
+bool weft__loop_refuses_tasks(const weft_loop_t *loop) { /* NULL: a future of no loop */
+  return loop != NULL && atom_load(&loop->state, relaxed) == WEFT__LOOP_CLOSED;
+}
 weft_loop_t *weft_get_running_loop(void) { return weft__current_loop(); }
 
 /* ---- closing ----------------------------------------------------------------------------------------------------------- */
 
 static weft_task_t *first_unfinished(weft_loop_t *loop) {
-  for (unsigned i = 0; i < WEFT__SHARDS; i++) {
-    weft__link_t *link = weft__list_first(&loop->shards[i].tasks);
-    if (link != NULL) return weft__container_of(link, weft_task_t, registry);
+  weft__link_t *link = NULL;
+  for (unsigned i = 0; i < WEFT__SHARDS && link == NULL; i++) {
+    weft__spin_lock(&loop->shards[i].lock);
+    link = weft__list_first(&loop->shards[i].tasks);
+    weft__spin_unlock(&loop->shards[i].lock);
   }
-  return NULL;
+  return link != NULL ? weft__container_of(link, weft_task_t, registry) : NULL;
 }
 
-/* Takes everything out of the queues; tasks stay in the registry. Queued work of a loop that never runs again. */
+/* Takes everything out of the queues; unfinished tasks stay in the registry. */
 static void drop_queues(weft_loop_t *loop) {
   for (unsigned i = 0; i < loop->worker_count; i++) {
     weft__entry_t entry;
     while ((entry = weft__take(&loop->workers[i])) != 0) {
       weft__item_t *item = (weft__item_t *)(entry & ~WEFT__ENTRY_HOP);
-      if (item->run != NULL && weft__strand_runs_item(item))
-        weft__strand_drop(weft__container_of(item, weft_strand_t, item));
-      else if (item->run == NULL && (entry & WEFT__ENTRY_HOP) &&
-               weft__word_phase(atom_load(&weft__task_of_item(item)->future.word, relaxed)) != WEFT__HOP)
+      if (!(entry & WEFT__ENTRY_HOP))
+        weft__drop_item(loop, item);
+      else if (weft__word_phase(atom_load(&weft__task_of_item(item)->future.word, relaxed)) != WEFT__HOP)
         weft_future_unref(&weft__task_of_item(item)->future); /* a stale entry's own */
     }
   }
   weft__link_t *link;
   while ((link = weft__list_pop_front(&loop->injected)) != NULL)
-    weft__registry_take_in(loop, weft__container_of(link, weft__item_t, link));
+    weft__drop_item(loop, weft__container_of(link, weft__item_t, link));
+  atom_store(&loop->inject_count, 0, relaxed);
 }
 
+/* All tasks end before the memory of any goes: the node with which one waits for another lies on its stack. Phase READY
+ * keeps completions from waking and queueing them. */
 static void abandon_tasks(weft_loop_t *loop) {
+  for (unsigned i = 0; i < WEFT__SHARDS; i++)
+    for (weft__link_t *link = loop->shards[i].tasks.head.next; link != &loop->shards[i].tasks.head; link = link->next) {
+      weft_task_t *task = weft__container_of(link, weft_task_t, registry);
+      weft__word_lock(&task->future.word);
+      weft__word_unlock(&task->future.word, WEFT__W_PHASE, (uint64_t)WEFT__READY << WEFT__W_PHASE_SHIFT);
+    }
+  weft__list_t abandoned;
+  weft__list_init(&abandoned);
   weft_task_t *task;
   while ((task = first_unfinished(loop)) != NULL) {
     weft_task_ref(task);
     weft__report(loop, "Task was destroyed but it is pending!", NULL, NULL, task);
-    weft__fiber_t *fiber = task->fiber;
-    task->fiber = NULL;
     weft__task_abandon(task);
-    if (fiber != NULL) weft__fiber_free(&loop->workers[0].stacks, fiber);
-    drop_queues(loop); /* its waiters */
+    weft__list_push_back(&abandoned, &task->registry);
+  }
+  weft__link_t *link;
+  while ((link = weft__list_pop_front(&abandoned)) != NULL) {
+    task = weft__container_of(link, weft_task_t, registry);
+    weft__fiber_free(&loop->workers[0].stacks, task->fiber);
+    task->fiber = NULL;
     weft_task_unref(task);
   }
 }
 
 void weft__loop_empty(weft_loop_t *loop) {
+  atom_store(&loop->state, WEFT__LOOP_CLOSED, seq_cst); /* from here on nothing is queued any more */
   drop_queues(loop);
   abandon_tasks(loop);
   close_strands(loop);
@@ -254,7 +274,6 @@ void weft__loop_empty(weft_loop_t *loop) {
   weft__stacks_release();
   weft__record_unref(loop->base_error);
   loop->base_error = NULL;
-  atom_store(&loop->state, WEFT__LOOP_CLOSED, release);
 }
 
 void weft__loop_free(weft_loop_t *loop) { weft__free_aligned(loop, WEFT__CACHE_LINE, sizeof *loop); }
