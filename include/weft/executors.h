@@ -47,8 +47,8 @@ WEFT_ASYNC_TWIN_1(weft_executor_close, weft_executor_t *);
  * is done (return_when as in weft_wait), or so many seconds have passed; how many are done. NULL entries are skipped;
  * done (NULL: not wanted) tells which. Repeated with FIRST_COMPLETED and without those that are done it is as_completed.
  * -EPERM on a worker; -EINVAL, -ENOMEM. */
-WEFT_API WEFT_NODISCARD int weft_wait_blocking(weft_future_t *const futures[], size_t n, int return_when, double seconds,
-                                               bool done[]);
+WEFT_API WEFT_NODISCARD int weft_wait_blocking(weft_future_t *const futures[], size_t n, int return_when,
+                                               double seconds, bool done[]);
 
 /* weft_wrap_future, asyncio.wrap_future: a future of the running loop that ends as the given one does, which may belong
  * to no loop or to another. Cancelling it cancels that one too. One of the running loop is answered itself. Owned, ended

@@ -200,8 +200,7 @@ int weft_wait_blocking(weft_future_t *const futures[], size_t n, int return_when
   if (count > 0) {
     blocked_t *blocked = new_blocked(futures, n, count, return_when);
     if (blocked == NULL) return weft_fail(-ENOMEM, "weft_wait_blocking: no memory for %zu futures", count);
-    int64_t deadline =
-        limit == WEFT__TIME_NEVER ? limit : weft__time_add(weft__clock_now(), limit > 0 ? limit : 0);
+    int64_t deadline = limit == WEFT__TIME_NEVER ? limit : weft__time_add(weft__clock_now(), limit > 0 ? limit : 0);
     for (size_t i = 0; i < count; i++)
       weft__future_watch(blocked->watched[i].future, &blocked->watched[i].watch, one_done, NULL);
     weft__parker_park(&blocked->parker, deadline);

@@ -28,8 +28,8 @@ struct weft__job {
   weft_call_t *call;           /* borrowed from the job's owner */
   weft_contextvars_t *context; /* to run in; owned; NULL: an empty one */
   enum weft__lane lane;
-  _Atomic(int) state;          /* enum weft__job_state */
-  _Atomic(bool) cancelled;     /* somebody asked for its end while it runs */
+  _Atomic(int) state;      /* enum weft__job_state */
+  _Atomic(bool) cancelled; /* somebody asked for its end while it runs */
   /* record is owned by the callee; NULL unless status < 0. The job may be gone when it returns. */
   void (*finish)(weft__job_t *job, int status, weft__record_t *record);
 };

@@ -26,7 +26,7 @@ typedef struct promised {
   weft__job_t job;
   _Atomic(int) refs; /* the pool's and the future's */
   weft_call_t call;
-  weft_loop_t *loop; /* NULL: none */
+  weft_loop_t *loop;     /* NULL: none */
   weft_future_t *future; /* a reference, until it is completed by the pool */
 } promised_t;
 
@@ -51,9 +51,7 @@ static void conclude(promised_t *self, enum weft__outcome outcome, int status, w
 static void finish_promised(weft__job_t *job, int status, weft__record_t *record) {
   promised_t *self = weft__container_of(job, promised_t, job);
   atom_store(&job->state, WEFT__JOB_DONE, relaxed); /* a hint */
-  enum weft__outcome outcome = status >= 0               ? WEFT__RESULT
-                               : status == WEFT_CANCELLED ? WEFT__CANCELLED
-                                                          : WEFT__ERROR;
+  enum weft__outcome outcome = status >= 0 ? WEFT__RESULT : status == WEFT_CANCELLED ? WEFT__CANCELLED : WEFT__ERROR;
   conclude(self, outcome, status, record);
 }
 

@@ -18,6 +18,9 @@
  * As long as jobs wait and may be run, some active thread is on its way to the queue, or there is a watcher, or all threads
  * that the pool may have are active.
  *
+ * A thread that finds no job searches for a few microseconds before it sleeps, one at a time: short jobs come in streams, and
+ * to sleep and be woken costs both sides more than a job.
+ *
  * Lanes: a lane has its own queue and a number of jobs that may run at once; the pool may have as many threads as all lanes
  * together, so a lane's share is always there for it. Within a lane first come, first served. */
 #ifndef WEFT_EXEC_POOL_H
@@ -51,13 +54,14 @@ typedef struct weft__thread_pool {
   weft_executor_t base; /* first */
   weft__spin_t lock;
   weft__pool_lane_t lanes[WEFT__LANES];
-  uint64_t pushed, popped;
+  _Atomic(uint64_t) pushed, popped; /* written under the lock; a searching thread looks without it */
   weft__list_t active, idle, dead;
   weft__pool_thread_t *watcher;
   unsigned threads, threads_max;
-  unsigned active_count; /* those being started included */
+  unsigned active_count;            /* those being started included */
   unsigned busy_count, stuck_count; /* of the active ones: in a job; in one for too long */
-  unsigned burst;        /* how many get up at the next stall */
+  bool searching;                   /* some thread looks for a job before it goes to bed */
+  unsigned burst;                   /* how many get up at the next stall */
   bool closed, broken, ended;
   size_t queue_limit;
   weft__list_t room; /* tasks that wait for the queue to get shorter */

@@ -5,7 +5,13 @@
 #include "base/clock.h"
 #include "exec/pool.h"
 
-enum { WATCH_NS = 100 * 1000, WATCH_MAX_NS = 1600 * 1000, AGE_NS = 2000 * 1000, QUIET_LOOKS = 4 };
+enum {
+  WATCH_NS = 100 * 1000,
+  WATCH_MAX_NS = 1600 * 1000,
+  AGE_NS = 2000 * 1000,
+  QUIET_LOOKS = 4,
+  SEARCH_NS = 10 * 1000
+};
 
 typedef weft__thread_pool_t pool_t;
 typedef weft__pool_thread_t thread_t;
@@ -141,10 +147,10 @@ static void watch(pool_t *pool, thread_t *self) {
   unsigned quiet = 0;
   while (pool->watcher == self && !pool->closed && !pool->broken) {
     sample(pool);
-    uint64_t before = pool->popped;
+    uint64_t before = atom_load(&pool->popped, relaxed); /* under the lock */
     int64_t now = weft__clock_now();
-    if (pool->popped >= mark) { /* whatever waited at the last mark has gone */
-      mark = pool->pushed;
+    if (before >= mark) { /* whatever waited at the last mark has gone */
+      mark = atom_load(&pool->pushed, relaxed);
       marked = now;
     }
     weft__spin_unlock(&pool->lock);
@@ -158,12 +164,13 @@ static void watch(pool_t *pool, thread_t *self) {
     }
     quiet = 0;
     bool stall = mark_stuck(pool);
-    if (stall || (pool->popped < mark && now - marked >= AGE_NS)) {
+    uint64_t popped = atom_load(&pool->popped, relaxed);
+    if (stall || (popped < mark && now - marked >= AGE_NS)) {
       pool->watcher = NULL;
       weft__pool_make_active(pool, self);
       unsigned more = stall ? pool->burst : 0;
       pool->burst = stall ? pool->burst * 2 : 1;
-      size_t waiting = pool->pushed - pool->popped;
+      uint64_t waiting = atom_load(&pool->pushed, relaxed) - popped;
       while (more-- > 0 && waiting-- > 1) {
         order_t order = summon(pool, WEFT__ACTIVE);
         if (order.ring == NULL && !order.start) break;
@@ -174,7 +181,7 @@ static void watch(pool_t *pool, thread_t *self) {
       return;
     }
     pool->burst = 1;
-    period = pool->popped != before && period < WATCH_MAX_NS ? period * 2 : period;
+    period = popped != before && period < WATCH_MAX_NS ? period * 2 : period;
   }
   if (pool->watcher == self) {
     pool->watcher = NULL;
@@ -185,8 +192,28 @@ static void watch(pool_t *pool, thread_t *self) {
 
 /* ---- a thread's life --------------------------------------------------------------------------------------------------- */
 
+/* With the lock held on both sides: looks for a job for a while. True: there may be one. */
+static bool search(pool_t *pool) {
+  if (pool->searching || pool->closed) return false;
+  pool->searching = true;
+  uint64_t pushed = atom_load(&pool->pushed, relaxed);
+  weft__spin_unlock(&pool->lock);
+  int64_t end = weft__clock_now() + SEARCH_NS;
+  bool found = false;
+  do {
+    for (unsigned i = 0; i < 32 && !found; i++) {
+      found = atom_load(&pool->pushed, relaxed) != pushed; /* relaxed: the lock is taken before anything else is read */
+      if (!found) atom_pause();
+    }
+  } while (!found && weft__clock_now() < end);
+  weft__spin_lock(&pool->lock);
+  pool->searching = false;
+  return found || weft__pool_runnable(pool);
+}
+
 /* False: it has slept long enough to retire. */
 static bool rest(pool_t *pool, thread_t *self) {
+  if (search(pool) || pool->closed || pool->broken) return true;
   leave_active(pool, self);
   self->place = WEFT__IDLE;
   weft__list_push_front(&pool->idle, &self->link);

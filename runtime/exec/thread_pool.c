@@ -48,7 +48,7 @@ void weft__pool_admit(weft_task_t *task) {
 void weft__pool_unqueue(pool_t *pool, weft__job_t *job, enum weft__job_state state) {
   weft__list_unlink(&job->link);
   pool->lanes[job->lane].length--;
-  pool->popped++;
+  atom_store(&pool->popped, atom_load(&pool->popped, relaxed) + 1, relaxed); /* relaxed: the lock orders what matters */
   atom_store(&job->state, state, relaxed); /* a hint for others, who synchronise through finish */
 }
 
@@ -103,8 +103,8 @@ static void collect_tasks(pool_t *pool, leaving_t *leaving) {
 static void tell(leaving_t *leaving, int code, const char *words) {
   weft__link_t *link;
   while ((link = weft__list_pop_front(&leaving->jobs)) != NULL) {
-    weft__record_t *record = words != NULL ? weft__record_make(code, 0, "%s", words)
-                                           : weft__record_ref(weft__record_cancelled());
+    weft__record_t *record =
+        words != NULL ? weft__record_make(code, 0, "%s", words) : weft__record_ref(weft__record_cancelled());
     weft__job_t *job = weft__job_of_link(link);
     job->finish(job, code, record);
   }
@@ -151,7 +151,7 @@ static int submit(weft_executor_t *executor, weft__job_t *job) {
   lane_t *lane = &pool->lanes[job->lane];
   weft__list_push_back(&lane->queue, &job->link);
   lane->length++;
-  pool->pushed++;
+  atom_store(&pool->pushed, atom_load(&pool->pushed, relaxed) + 1, relaxed); /* relaxed: as popped */
   weft__pool_order_t order = weft__pool_attend(pool);
   weft__spin_unlock(&pool->lock);
   if (order.ring == NULL && !order.start) return 0;
@@ -273,7 +273,7 @@ unsigned weft__thread_pool_threads(weft_executor_t *executor) {
 size_t weft__thread_pool_waiting(weft_executor_t *executor) {
   pool_t *pool = pool_of(executor);
   weft__spin_lock(&pool->lock);
-  size_t waiting = pool->pushed - pool->popped;
+  size_t waiting = atom_load(&pool->pushed, relaxed) - atom_load(&pool->popped, relaxed);
   weft__spin_unlock(&pool->lock);
   return waiting;
 }

@@ -15,8 +15,8 @@
 
 struct weft_runner {
   weft_config_t config;
-  weft_loop_t *loop;             /* NULL: not yet, or closed */
-  weft_contextvars_t *context;   /* NULL likewise */
+  weft_loop_t *loop;           /* NULL: not yet, or closed */
+  weft_contextvars_t *context; /* NULL likewise */
   bool closed;
 };
 

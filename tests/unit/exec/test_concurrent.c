@@ -127,7 +127,8 @@ static void limits_race_with_ends(void **state) {
   weft_executor_t *pool = open_pool(2);
   for (int i = 0; i < scaled(500); i++) {
     weft_future_t *futures[2] = {weft_executor_submit(pool, give_async(1)), weft_executor_submit(pool, give_async(2))};
-    int n = weft_wait_blocking(futures, 2, i % 2 ? WEFT_ALL_COMPLETED : WEFT_FIRST_COMPLETED, (rand() % 60) * 1e-6, NULL);
+    int n =
+        weft_wait_blocking(futures, 2, i % 2 ? WEFT_ALL_COMPLETED : WEFT_FIRST_COMPLETED, (rand() % 60) * 1e-6, NULL);
     assert_true(n >= 0 && n <= 2);
     weft_future_unref(futures[0]);
     weft_future_unref(futures[1]);
@@ -309,16 +310,11 @@ RUNS(a_run_inside_a_job) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(results_errors_cancellation),
-      cmocka_unit_test(a_running_job_may_ask),
-      cmocka_unit_test(callbacks_run_where_it_ends),
-      cmocka_unit_test(waiting_for_several),
-      cmocka_unit_test(limits_race_with_ends),
-      cmocka_unit_test(run_not_on_a_worker),
-      cmocka_unit_test(a_threads_future_in_a_loop),
-      cmocka_unit_test(a_loop_that_ends_first),
-      cmocka_unit_test(wrapping_without_memory),
-      cmocka_unit_test(two_runtimes),
+      cmocka_unit_test(results_errors_cancellation), cmocka_unit_test(a_running_job_may_ask),
+      cmocka_unit_test(callbacks_run_where_it_ends), cmocka_unit_test(waiting_for_several),
+      cmocka_unit_test(limits_race_with_ends),       cmocka_unit_test(run_not_on_a_worker),
+      cmocka_unit_test(a_threads_future_in_a_loop),  cmocka_unit_test(a_loop_that_ends_first),
+      cmocka_unit_test(wrapping_without_memory),     cmocka_unit_test(two_runtimes),
       cmocka_unit_test(run_a_run_inside_a_job),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

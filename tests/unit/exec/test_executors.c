@@ -1,4 +1,4 @@
-/* test_executors.c: executors: submit, map, shutdown, close, the queue's limit, initializers, the default executor. */
+/* test_executors.c: executors: submit, map, shutdown, close, initializers, memory failure. */
 #include <sys/prctl.h>
 
 #include "exec/thread_pool.h"
@@ -281,78 +281,6 @@ RUNS(a_job_cannot_close_its_pool) {
   return weft_executor_close(pool);
 }
 
-/* ---- the queue's limit ------------------------------------------------------------------------------------------------- */
-
-RUNS(backpressure) {
-  weft_executor_t *pool;
-  const weft_thread_pool_options_t options = {.max_threads = 1, .queue_limit = 2};
-  assert_int_equal(weft_thread_pool_open_with(&options, &pool), 0);
-  door_t door = {0};
-  weft_future_t *futures[3];
-  futures[0] = weft_executor_submit(pool, pass_async(&door, 0));
-  await_arrived(&door, 1);
-  futures[1] = weft_executor_submit(pool, pass_async(&door, 1));
-  futures[2] = weft_executor_submit(pool, pass_async(&door, 2));
-  assert_null(weft_executor_submit(pool, pass_async(&door, 3)));
-  assert_int_equal(weft_error()->code, WEFT_QUEUE_FULL);
-  weft_task_t *waits = weft_create_task(passing_executor_async(pool, &door, 4));
-  weft_task_t *gives_up = weft_create_task(passing_executor_async(pool, &door, 5));
-  weft_task_t *comes_last = weft_create_task(passing_executor_async(pool, &door, 6));
-  assert_int_equal(weft_sleep(0.002), 0);
-  weft_task_cancel(gives_up, "enough");
-  assert_int_equal(weft_join(gives_up), WEFT_CANCELLED);
-  assert_false(weft_task_done(waits));
-  door_open(&door);
-  assert_int_equal(weft_join(waits), 4);
-  assert_int_equal(weft_join(comes_last), 6);
-  for (int i = 0; i < 3; i++) {
-    assert_int_equal(weft_await_future(futures[i], NULL), 0);
-    weft_future_unref(futures[i]);
-  }
-  assert_int_equal(atom_load(&door.arrived, seq_cst), 5);
-  return weft_executor_close(pool);
-}
-
-/* Whoever waits for room hears of the shutdown. */
-RUNS(shutdown_while_waiting_for_room) {
-  weft_executor_t *pool;
-  const weft_thread_pool_options_t options = {.max_threads = 1, .queue_limit = 1};
-  assert_int_equal(weft_thread_pool_open_with(&options, &pool), 0);
-  door_t door = {0};
-  weft_future_t *first = weft_executor_submit(pool, pass_async(&door, 0));
-  await_arrived(&door, 1);
-  weft_future_t *second = weft_executor_submit(pool, pass_async(&door, 1));
-  weft_task_t *task = weft_create_task(passing_executor_async(pool, &door, 2));
-  assert_int_equal(weft_sleep(0.002), 0);
-  assert_int_equal(weft_executor_shutdown(pool, false, false), 0);
-  assert_int_equal(weft_join(task), WEFT_RUNTIME);
-  door_open(&door);
-  assert_int_equal(weft_await_future(second, NULL), 0);
-  weft_future_unref(first);
-  weft_future_unref(second);
-  return weft_executor_close(pool);
-}
-
-static WEFT_ASYNC(twenty, weft_executor_t *);
-static int twenty(weft_executor_t *pool) {
-  for (int i = 0; i < 20; i++)
-    if (weft_run_in_executor(pool, give_async(i)) != i) return WEFT_VALUE;
-  return 0;
-}
-RUNS(many_through_a_short_queue) {
-  weft_executor_t *pool;
-  const weft_thread_pool_options_t options = {.max_threads = 3, .queue_limit = 2};
-  assert_int_equal(weft_thread_pool_open_with(&options, &pool), 0);
-  int n = scaled(100);
-  weft_call_t *calls = malloc((size_t)n * sizeof *calls);
-  for (int i = 0; i < n; i++) calls[i] = twenty_async(pool);
-  assert_int_equal(weft_gather_n(calls, (size_t)n, NULL, 0), 0);
-  for (int i = 0; i < n; i++) calls[i] = give_async(i);
-  assert_int_equal(weft_executor_map(pool, calls, (size_t)n, NULL), 0);
-  free(calls);
-  return weft_executor_close(pool);
-}
-
 /* ---- initializers and names -------------------------------------------------------------------------------------------- */
 
 static _Atomic(int) initialized;
@@ -400,82 +328,12 @@ static void bad_options(void **state) {
   assert_int_equal(weft_thread_pool_open(1, NULL, NULL), -EINVAL);
   assert_int_equal(weft_thread_pool_open(1000000, NULL, &pool), -EINVAL);
   assert_null(pool);
-  assert_int_equal(weft_thread_pool_open_with(&(const weft_thread_pool_options_t){.initializer = &none}, &pool), WEFT_TYPE);
+  assert_int_equal(weft_thread_pool_open_with(&(const weft_thread_pool_options_t){.initializer = &none}, &pool),
+                   WEFT_TYPE);
   weft__alloc_fail_after(1);
   assert_int_equal(weft_thread_pool_open(1, NULL, &pool), -ENOMEM);
   weft__alloc_fail_after(-1);
   assert_null(pool);
-}
-
-/* ---- the default executor ---------------------------------------------------------------------------------------------- */
-
-RUNS(default_executor_can_be_set) {
-  weft_loop_t *loop = weft_get_running_loop();
-  weft_executor_t *mine;
-  char name[16] = "";
-  assert_int_equal(weft_to_thread(get_name_async(name)), 0);
-  assert_string_equal(name, "weft-pool");
-  assert_int_equal(weft_thread_pool_open(1, "mine", &mine), 0);
-  assert_int_equal(weft_loop_set_default_executor(loop, mine), 0);
-  assert_int_equal(weft_loop_set_default_executor(loop, mine), 0); /* again */
-  assert_int_equal(weft_run_in_executor(NULL, get_name_async(name)), 0);
-  assert_string_equal(name, "mine");
-  assert_int_equal(weft_to_thread(get_name_async(name)), 0);
-  assert_string_equal(name, "mine");
-  assert_int_equal(weft_loop_set_default_executor(loop, NULL), -EINVAL);
-  assert_int_equal(weft_loop_set_default_executor(NULL, mine), -EINVAL);
-  return 0; /* the run closes it */
-}
-
-RUNS(default_executor_shut_down) {
-  weft_loop_t *loop = weft_get_running_loop();
-  assert_int_equal(weft_to_thread(give_async(1)), 1);
-  assert_int_equal(weft_loop_shutdown_default_executor(loop), 0);
-  assert_int_equal(weft_loop_shutdown_default_executor(loop), 0);
-  assert_int_equal(weft_run_in_executor(NULL, give_async(1)), WEFT_RUNTIME);
-  assert_string_equal(weft_error()->message, "Executor shutdown has been called");
-  assert_int_equal(weft_to_thread(give_async(1)), WEFT_RUNTIME);
-  assert_null(weft_executor_submit(NULL, give_async(1)));
-  weft_executor_t *mine = open_pool(1);
-  assert_int_equal(weft_loop_set_default_executor(loop, mine), WEFT_RUNTIME);
-  return weft_executor_close(mine);
-}
-
-/* Closing a loop whose tasks wait for jobs: the jobs end first, for they are in the tasks' frames. */
-static door_t left;
-static int opens_left(void *data) {
-  nap(20);
-  door_open(data);
-  return 0;
-}
-static WEFT_ASYNC(starts_and_leaves, weft_executor_t *);
-static int starts_and_leaves(weft_executor_t *pool) {
-  weft_detach(weft_create_task(passing_executor_async(pool, &left, 1)));
-  weft_detach(weft_create_task(passing_thread_async(&left, 1)));
-  weft_future_unref(weft_executor_submit(pool, pass_async(&left, 1)));
-  while (atom_load(&left.arrived, seq_cst) < 3) weft_ignore(weft_sleep(0.001));
-  return 0;
-}
-static int quiet(weft_loop_t *loop, const weft_error_context_t *context, void *data) {
-  (void)loop;
-  (void)context;
-  (void)data;
-  return 0;
-}
-static void closing_a_loop_waits_for_jobs(void **state) {
-  (void)state;
-  weft_executor_t *pool = open_pool(2);
-  left = (door_t){0};
-  weft_loop_t *loop;
-  assert_int_equal(weft_loop_open(&(const weft_config_t){.workers = 2}, &loop), 0);
-  weft_loop_set_exception_handler(loop, quiet, NULL);
-  assert_int_equal(weft_loop_run_until_complete(loop, starts_and_leaves_async(pool)), 0);
-  weft__thread_t opener;
-  assert_int_equal(weft__thread_start(&opener, opens_left, &left, NULL), 0);
-  assert_int_equal(weft_loop_close(loop), 0);
-  assert_int_equal(atom_load(&left.passed, seq_cst), 3);
-  weft__thread_join(opener);
-  assert_int_equal(weft_executor_close(pool), 0);
 }
 
 /* ---- memory failure ---------------------------------------------------------------------------------------------------- */
@@ -519,15 +377,9 @@ int main(void) {
       cmocka_unit_test(run_shutdown_cancels_what_waits),
       cmocka_unit_test(run_cancelled_while_closing),
       cmocka_unit_test(run_a_job_cannot_close_its_pool),
-      cmocka_unit_test(run_backpressure),
-      cmocka_unit_test(run_shutdown_while_waiting_for_room),
-      cmocka_unit_test(run_many_through_a_short_queue),
       cmocka_unit_test(run_initializer_and_name),
       cmocka_unit_test(run_failing_initializer_breaks_the_pool),
       cmocka_unit_test(bad_options),
-      cmocka_unit_test(run_default_executor_can_be_set),
-      cmocka_unit_test(run_default_executor_shut_down),
-      cmocka_unit_test(closing_a_loop_waits_for_jobs),
       cmocka_unit_test(every_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

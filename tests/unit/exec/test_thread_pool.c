@@ -289,16 +289,11 @@ static void nothing_is_left(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(no_thread_without_a_job),
-      cmocka_unit_test(never_more_than_asked_for),
-      cmocka_unit_test(grows_to_its_limit),
-      cmocka_unit_test(a_job_may_wait_for_a_later_one),
-      cmocka_unit_test(idle_threads_retire),
-      cmocka_unit_test(retiring_loses_no_job),
-      cmocka_unit_test(lanes_are_kept_free),
-      cmocka_unit_test(users_never_starve_names),
-      cmocka_unit_test(withdrawn_or_finished),
-      cmocka_unit_test(every_job_ends_once),
+      cmocka_unit_test(no_thread_without_a_job), cmocka_unit_test(never_more_than_asked_for),
+      cmocka_unit_test(grows_to_its_limit),      cmocka_unit_test(a_job_may_wait_for_a_later_one),
+      cmocka_unit_test(idle_threads_retire),     cmocka_unit_test(retiring_loses_no_job),
+      cmocka_unit_test(lanes_are_kept_free),     cmocka_unit_test(users_never_starve_names),
+      cmocka_unit_test(withdrawn_or_finished),   cmocka_unit_test(every_job_ends_once),
       cmocka_unit_test(nothing_is_left),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -378,8 +378,8 @@ static void virtual_time_waits_for_jobs(void **state) {
   (void)state;
   for (unsigned workers = 1; workers <= 4; workers += 3)
     for (int i = 0; i < 5; i++)
-      assert_int_equal(weft_run_with(&(const weft_config_t){.workers = workers, .virtual_time = true}, clock_waits_async()),
-                       0);
+      assert_int_equal(
+          weft_run_with(&(const weft_config_t){.workers = workers, .virtual_time = true}, clock_waits_async()), 0);
 }
 
 /* ---- memory failure ---------------------------------------------------------------------------------------------------- */

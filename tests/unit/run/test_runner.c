@@ -139,9 +139,8 @@ static void without_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(one_loop_and_one_context), cmocka_unit_test(what_is_left_goes_on),
-      cmocka_unit_test(misuse),                   cmocka_unit_test(a_task_factory_makes_the_task),
-      cmocka_unit_test(without_memory),
+      cmocka_unit_test(one_loop_and_one_context),      cmocka_unit_test(what_is_left_goes_on), cmocka_unit_test(misuse),
+      cmocka_unit_test(a_task_factory_makes_the_task), cmocka_unit_test(without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

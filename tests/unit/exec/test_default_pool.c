@@ -1,0 +1,96 @@
+/* test_default_pool.c: the default executor: setting it, shutting it down, and what closing a loop waits for. */
+#include <sys/prctl.h>
+
+#include "unit/exec/blocking.h"
+
+static weft_executor_t *open_pool(unsigned threads) {
+  weft_executor_t *pool;
+  assert_int_equal(weft_thread_pool_open(threads, "test", &pool), 0);
+  return pool;
+}
+
+static int get_name(char *name) {
+  prctl(PR_GET_NAME, name);
+  return 0;
+}
+static WEFT_ASYNC(get_name, char *);
+
+/* ---- the default executor ---------------------------------------------------------------------------------------------- */
+
+RUNS(default_executor_can_be_set) {
+  weft_loop_t *loop = weft_get_running_loop();
+  weft_executor_t *mine;
+  char name[16] = "";
+  assert_int_equal(weft_to_thread(get_name_async(name)), 0);
+  assert_string_equal(name, "weft-pool");
+  assert_int_equal(weft_thread_pool_open(1, "mine", &mine), 0);
+  assert_int_equal(weft_loop_set_default_executor(loop, mine), 0);
+  assert_int_equal(weft_loop_set_default_executor(loop, mine), 0); /* again */
+  assert_int_equal(weft_run_in_executor(NULL, get_name_async(name)), 0);
+  assert_string_equal(name, "mine");
+  assert_int_equal(weft_to_thread(get_name_async(name)), 0);
+  assert_string_equal(name, "mine");
+  assert_int_equal(weft_loop_set_default_executor(loop, NULL), -EINVAL);
+  assert_int_equal(weft_loop_set_default_executor(NULL, mine), -EINVAL);
+  return 0; /* the run closes it */
+}
+
+RUNS(default_executor_shut_down) {
+  weft_loop_t *loop = weft_get_running_loop();
+  assert_int_equal(weft_to_thread(give_async(1)), 1);
+  assert_int_equal(weft_loop_shutdown_default_executor(loop), 0);
+  assert_int_equal(weft_loop_shutdown_default_executor(loop), 0);
+  assert_int_equal(weft_run_in_executor(NULL, give_async(1)), WEFT_RUNTIME);
+  assert_string_equal(weft_error()->message, "Executor shutdown has been called");
+  assert_int_equal(weft_to_thread(give_async(1)), WEFT_RUNTIME);
+  assert_null(weft_executor_submit(NULL, give_async(1)));
+  weft_executor_t *mine = open_pool(1);
+  assert_int_equal(weft_loop_set_default_executor(loop, mine), WEFT_RUNTIME);
+  return weft_executor_close(mine);
+}
+
+/* Closing a loop whose tasks wait for jobs: the jobs end first, for they are in the tasks' frames. */
+static door_t left;
+static int opens_left(void *data) {
+  nap(20);
+  door_open(data);
+  return 0;
+}
+static WEFT_ASYNC(starts_and_leaves, weft_executor_t *);
+static int starts_and_leaves(weft_executor_t *pool) {
+  weft_detach(weft_create_task(passing_executor_async(pool, &left, 1)));
+  weft_detach(weft_create_task(passing_thread_async(&left, 1)));
+  weft_future_unref(weft_executor_submit(pool, pass_async(&left, 1)));
+  while (atom_load(&left.arrived, seq_cst) < 3) weft_ignore(weft_sleep(0.001));
+  return 0;
+}
+static int quiet(weft_loop_t *loop, const weft_error_context_t *context, void *data) {
+  (void)loop;
+  (void)context;
+  (void)data;
+  return 0;
+}
+static void closing_a_loop_waits_for_jobs(void **state) {
+  (void)state;
+  weft_executor_t *pool = open_pool(2);
+  left = (door_t){0};
+  weft_loop_t *loop;
+  assert_int_equal(weft_loop_open(&(const weft_config_t){.workers = 2}, &loop), 0);
+  weft_loop_set_exception_handler(loop, quiet, NULL);
+  assert_int_equal(weft_loop_run_until_complete(loop, starts_and_leaves_async(pool)), 0);
+  weft__thread_t opener;
+  assert_int_equal(weft__thread_start(&opener, opens_left, &left, NULL), 0);
+  assert_int_equal(weft_loop_close(loop), 0);
+  assert_int_equal(atom_load(&left.passed, seq_cst), 3);
+  weft__thread_join(opener);
+  assert_int_equal(weft_executor_close(pool), 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(run_default_executor_can_be_set),
+      cmocka_unit_test(run_default_executor_shut_down),
+      cmocka_unit_test(closing_a_loop_waits_for_jobs),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
