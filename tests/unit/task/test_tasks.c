@@ -127,6 +127,35 @@ static void a_joiner_learns_the_childs_status(void **state) {
   at_one_and_four(join_statuses_async());
 }
 
+/* ---- pending requests -------------------------------------------------------------------------------------------------- */
+
+static WEFT_ASYNC(asked_before);
+static int asked_before(void) { /* no wait begins with a request pending: none of these would end by itself */
+  weft_task_t *self = weft_current_task();
+  weft_lock_t lock;
+  weft_event_t event;
+  weft_lock_init(&lock);
+  weft_event_init(&event);
+  RETURN_UNLESS(weft_lock_acquire(&lock) == 0);
+  weft_future_t *future = weft_future_open(0);
+  const weft_call_t waits[] = {weft_sleep_async(WEFT_FOREVER), weft_event_wait_async(&event),
+                               weft_lock_acquire_async(&lock), weft_await_future_async(future, NULL)};
+  for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+    weft_task_cancel(self, "before");
+    RETURN_UNLESS(weft_await_call(waits[i]) == WEFT_CANCELLED && strcmp(weft_error()->message, "before") == 0);
+  }
+  RETURN_UNLESS(weft_task_uncancel(self) == 3 && weft_future_cancelled(future));
+  weft_future_unref(future);
+  weft_task_cancel(self, NULL);
+  RETURN_UNLESS(weft_lock_release(&lock) == 0 && weft_lock_acquire(&lock) == 0); /* nothing suspends: nothing is delivered */
+  RETURN_UNLESS(weft_yield() == WEFT_CANCELLED);
+  return 0;
+}
+static void a_pending_request_ends_the_next_wait(void **state) {
+  (void)state;
+  at_one_and_four(asked_before_async());
+}
+
 /* ---- misuse ------------------------------------------------------------------------------------------------------------ */
 
 static WEFT_ASYNC(foreign_handles, weft_future_t *, weft_task_t *);
@@ -159,6 +188,7 @@ int main(void) {
       cmocka_unit_test(tasks_have_names),
       cmocka_unit_test(results_stay_readable),
       cmocka_unit_test(a_joiner_learns_the_childs_status),
+      cmocka_unit_test(a_pending_request_ends_the_next_wait),
       cmocka_unit_test(other_loops_and_itself_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
