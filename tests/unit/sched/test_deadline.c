@@ -93,6 +93,7 @@ typedef struct brink {
 static void strike(void *data) {
   brink_t *brink = data;
   if (brink->closed) brink->late = 1;
+  for (int i = 0; i < 3000; i++) atom_pause(); /* close has to wait for the end */
   brink->ran = 1;
 }
 

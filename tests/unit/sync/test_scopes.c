@@ -20,7 +20,7 @@ static int level(void) {
   mark_sleep(0);
   mark("%s", weft_error_name(weft_yield()));
   weft_future_t *f = weft_future_open(0);
-  mark("%s", weft_error_name(weft_await_future(f, NULL)));
+  mark("%s", weft_error_name(weft_wait_for_future(f, 1, NULL)));
   mark("%d", weft_future_cancelled(f));
   weft_future_unref(f);
   weft_task_t *child = weft_create_task(sleeper_async("child", 1, 3));
@@ -275,8 +275,7 @@ static int holder(weft_condition_t *condition) {
 static weft__hush_t asks;
 static int asked;
 static void count_asks(weft_task_t *task) {
-  asked++;
-  asks(task);
+  if (++asked < 1000) asks(task); /* whoever asks for ever is let go */
 }
 
 static WEFT_ASYNC(condition_inside);

@@ -66,6 +66,7 @@ static int hops(void) {
   weft_detach(weft_create_task(ticker_async("t", 9)));
   weft_timeout_t limit;
   weft_timeout_enter(&limit, 0);
+  weft_detach(weft_create_task(ticker_async("u", 9)));
   int rc = weft_sleep(100);
   mark("%s", weft_error_name(weft_timeout_exit(&limit, rc)));
   weft_ignore(weft_yield());
@@ -80,7 +81,7 @@ static int hops(void) {
 static void order_is_asyncios(void **state) {
   (void)state;
   assert_int_equal(run1(hops_async()), 0);
-  const char *expected = "t0 t1 TimeoutError t2 t3 t4 TimeoutError";
+  const char *expected = "t0 u0 t1 TimeoutError u1 t2 u2 t3 u3 t4 TimeoutError u4";
   assert_memory_equal(trace(), expected, strlen(expected));
 }
 
