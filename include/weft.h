@@ -61,6 +61,7 @@
 #include <weft/strands.h>
 #include <weft/streams.h>
 #include <weft/taskgroups.h>
+#include <weft/tasklocals.h>
 #include <weft/tasks.h>
 #include <weft/threads.h>
 #include <weft/timeouts.h>

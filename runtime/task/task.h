@@ -36,6 +36,7 @@ struct weft_task {
   weft_call_t call;
   void (*finished)(weft_task_t *task); /* internal: called by the task itself just before its outcome is published */
   void *finished_data;
+  struct weft__locals *locals; /* see locals.c; NULL: none. The task's own */
   void *scope;               /* innermost level-triggered scope, owned by sync/scopes */
 };
 

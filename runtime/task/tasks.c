@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "task/contextvars.h"
+#include "task/locals.h"
 
 void weft__task_free(weft_task_t *task) {
   if (task->name != NULL) weft__free(task->name, strlen(task->name) + 1);
@@ -32,6 +33,7 @@ static void finish(weft_task_t *task, int status) {
                                                                         : weft__record_for(status);
     if (status == WEFT_EXIT || status == WEFT_INTERRUPT) weft__base_error(future->loop, record);
   }
+  if (weft__unlikely(task->locals != NULL)) weft__locals_drop(task);
   if (task->finished != NULL) task->finished(task);
   weft__registry_remove(future->loop, task);
   /* What the task held for itself goes before anybody can see that it ended. */
