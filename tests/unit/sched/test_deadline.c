@@ -103,8 +103,7 @@ static int at_the_brink(int rounds) {
   int wrong = 0;
   for (int i = 0; i < rounds; i++) {
     brink_t brink = {0};
-    weft__deadline_t *deadline =
-        weft__deadline_open(loop, weft__loop_now(loop) + i % 40 * 1000, NULL, strike, &brink);
+    weft__deadline_t *deadline = weft__deadline_open(loop, weft__loop_now(loop) + i % 40 * 1000, NULL, strike, &brink);
     for (int k = 0; k < i % 9; k++) weft_ignore(weft_yield());
     bool never = weft__deadline_close(deadline);
     brink.closed = 1;
@@ -131,10 +130,8 @@ static void closing_decides(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(runs_at_its_time_or_never),
-      cmocka_unit_test(one_hop),
-      cmocka_unit_test(closed_in_the_queue),
-      cmocka_unit_test(no_memory),
+      cmocka_unit_test(runs_at_its_time_or_never), cmocka_unit_test(one_hop),
+      cmocka_unit_test(closed_in_the_queue),       cmocka_unit_test(no_memory),
       cmocka_unit_test(closing_decides),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -212,12 +212,9 @@ static void on_several_workers(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(order_is_asyncios),
-      cmocka_unit_test(timeout_ends_the_rest_and_cancels_nothing),
-      cmocka_unit_test(duplicates_and_nothing),
-      cmocka_unit_test(cancelled_next_takes_nothing),
-      cmocka_unit_test(destroyed_early),
-      cmocka_unit_test(misuse_and_memory),
+      cmocka_unit_test(order_is_asyncios),      cmocka_unit_test(timeout_ends_the_rest_and_cancels_nothing),
+      cmocka_unit_test(duplicates_and_nothing), cmocka_unit_test(cancelled_next_takes_nothing),
+      cmocka_unit_test(destroyed_early),        cmocka_unit_test(misuse_and_memory),
       cmocka_unit_test(on_several_workers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

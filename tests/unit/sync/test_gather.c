@@ -24,8 +24,8 @@ static int hops(void) {
   weft_detach(weft_create_task(ticker_async("t", 10)));
   int st[3];
   mark("G");
-  int rc = weft_gather_n(
-      (weft_call_t[]){child_async("a", 0, 0), child_async("b", 2, 7), child_async("c", 1, 0)}, 3, st, 0);
+  int rc =
+      weft_gather_n((weft_call_t[]){child_async("a", 0, 0), child_async("b", 2, 7), child_async("c", 1, 0)}, 3, st, 0);
   mark("G=%d:%d,%d,%d", rc, st[0], st[1], st[2]);
   weft_task_t *tasks[3] = {weft_create_task(child_async("d", 1, 0)), weft_create_task(child_async("e", 2, 0)),
                            weft_create_task(child_async("f", 0, WEFT_VALUE))};

@@ -268,10 +268,8 @@ static void nothing_is_lost_or_doubled(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_first_that_can_be_done),
-      cmocka_unit_test(waits_for_each_kind),
-      cmocka_unit_test(exactly_one_takes_effect),
-      cmocka_unit_test(misuse_and_memory),
+      cmocka_unit_test(the_first_that_can_be_done), cmocka_unit_test(waits_for_each_kind),
+      cmocka_unit_test(exactly_one_takes_effect),   cmocka_unit_test(misuse_and_memory),
       cmocka_unit_test(nothing_is_lost_or_doubled),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,7 +53,8 @@ static void order_is_asyncios(void **state) {
 
 static WEFT_ASYNC(modes);
 static int modes(void) {
-  weft_task_t *tasks[3] = {weft_create_task(sleeper_async("a", 10, 0)), weft_create_task(sleeper_async("b", 20, WEFT_VALUE)),
+  weft_task_t *tasks[3] = {weft_create_task(sleeper_async("a", 10, 0)),
+                           weft_create_task(sleeper_async("b", 20, WEFT_VALUE)),
                            weft_create_task(sleeper_async("c", 30, 0))};
   weft_ignore(waiter(tasks, 3, WEFT_FIRST_COMPLETED, 1e6, "F"));
   weft_ignore(waiter(tasks, 3, WEFT_FIRST_EXCEPTION, 1e6, "X"));
@@ -161,8 +162,9 @@ static void misuse_is_an_error(void **state) {
   (void)state;
   assert_int_equal(weft_wait(NULL, 0, WEFT_ALL_COMPLETED, 1, NULL), -EPERM);
   assert_int_equal(run1(refused_async()), 0);
-  assert_trace("ValueError (Set of Tasks/Futures is empty.) ValueError ValueError (Invalid return_when value: 7) EINVAL "
-               "1 010");
+  assert_trace(
+      "ValueError (Set of Tasks/Futures is empty.) ValueError ValueError (Invalid return_when value: 7) EINVAL "
+      "1 010");
 }
 
 static WEFT_ASYNC(starved);

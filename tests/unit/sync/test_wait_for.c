@@ -4,7 +4,9 @@
 #include "unit/sync/trace.h"
 
 static int started; /* milliseconds of loop time */
-static void mark_status(int rc) { mark("[%d] %s", ms_now() - started, rc < 0 ? weft_error_name(rc) : rc > 0 ? "+" : "0"); }
+static void mark_status(int rc) {
+  mark("[%d] %s", ms_now() - started, rc < 0 ? weft_error_name(rc) : rc > 0 ? "+" : "0");
+}
 
 static WEFT_ASYNC(basics);
 static int basics(void) {
