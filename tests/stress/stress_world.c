@@ -36,7 +36,8 @@ static int use_anything(struct world *world, struct lot *lot) {
   case 15: return use_future(world, lot);
   case 16: return one_in(lot, 20) ? use_thread(world, lot) : 0;
   case 17: return use_timer(world, lot);
-  case 18: case 19: cancel_somebody(world, lot); return 0;
+  case 18: cancel_somebody(world, lot); return 0;
+  case 19: return one_in(lot, 2) ? use_select(world, lot) : (cancel_somebody(world, lot), 0);
   case 20: case 21: return use_tasks(world, lot);
   case 22: case 23: return use_gather(world, lot);
   case 24: case 25: return use_group(world, lot);

@@ -1,4 +1,4 @@
-/* items.h: operations on queues, generators, futures, threads and timers: what is handed over arrives once. */
+/* items.h: operations on queues, selections over them, generators, futures, threads and timers: what is handed over arrives once. */
 #ifndef WEFT_TESTS_STRESS_ITEMS_H
 #define WEFT_TESTS_STRESS_ITEMS_H
 
@@ -36,6 +36,30 @@ static int use_queue(struct world *world, struct lot *lot) {
                       : weft_wait_for(weft_queue_get_async(queue, &item), draw_seconds(world, lot));
   if (rc == 0) count_got(world, store, &item);
   return rc == WEFT_QUEUE_EMPTY ? 0 : rc;
+}
+
+/* Exactly one of these takes effect: an item that was got or put beside it would be one too many. */
+static int use_select(struct world *world, struct lot *lot) {
+  struct store *from = &world->stores[draw_below(lot, QUEUES)], *to = &world->stores[draw_below(lot, QUEUES)];
+  struct item got, put;
+  put.id = atomic_fetch_add(&world->item_ids, 1) + 1;
+  put.check = mix(put.id);
+  atomic_fetch_add(&to->put, 1);
+  atomic_fetch_add(&to->put_sum, put.id);
+  weft_select_case_t cases[] = {
+      weft_select_get(&from->queue, &got),
+      weft_select_put(&to->queue, &put),
+      weft_select_timer(draw_seconds(world, lot)),
+  };
+  if (one_in(lot, 2)) cases[draw_below(lot, 2)].kind = WEFT_SELECT_NONE; /* often there is something to wait for */
+  int rc = one_in(lot, 4) ? weft_wait_for(weft_select_async(cases, 3), draw_seconds(world, lot)) : weft_select(cases, 3);
+  if (rc != 1) {
+    atomic_fetch_sub(&to->put, 1);
+    atomic_fetch_sub(&to->put_sum, put.id);
+  }
+  DEMAND(world, rc < 0 || cases[rc].status == 0, "case %d answered %d", rc, cases[rc].status);
+  if (rc == 0) count_got(world, from, &got);
+  return rc < 0 ? rc : 0;
 }
 
 /* ---- generators -------------------------------------------------------------------------------------------------------- */
