@@ -153,11 +153,18 @@ static int check_call(const weft_server_t *server, const char *function) {
   return weft_fail(WEFT_RUNTIME, "%s: the server is attached to a different loop", function);
 }
 
+/* As after the end of the run that it was started in. */
+static bool has_stopped(const weft_server_t *server) {
+  for (size_t i = 0; i < server->count; i++)
+    if (server->listeners[i].task != NULL && !weft_task_done(server->listeners[i].task)) return false;
+  return true;
+}
+
 int weft_server_close(weft_server_t *server) {
   if (server == NULL) return 0;
-  int rc = check_call(server, "weft_server_close");
+  int rc = has_stopped(server) ? 0 : check_call(server, "weft_server_close");
   if (rc < 0) return rc;
-  rc = stop(server);
+  if (!has_stopped(server)) rc = stop(server);
   server_unref(server);
   return rc;
 }

@@ -34,8 +34,7 @@ bool weft__stream_end_reading(weft_stream_t *stream) {
 
 /* 0, or why not. function: the public name; what: asyncio's. */
 static int begin_read(weft_stream_t *stream, const char *function, const char *what) {
-  if (stream == NULL) return weft_fail(-EINVAL, "%s: no stream", function);
-  int rc = weft__check_suspend(function);
+  int rc = weft__stream_check(stream, function);
   if (rc < 0) return rc;
   int free = WEFT__READ_FREE;
   if (!atom_cas(&stream->reading, &free, WEFT__READ_BUSY, acquire, relaxed)) {

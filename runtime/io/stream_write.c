@@ -21,8 +21,7 @@ static int refuse(weft_stream_t *stream, const char *function, const char *what)
 
 /* Takes the right for this task; waits for the flusher, which never holds it for long. 0, or why not. */
 static int begin_send(weft_stream_t *stream, const char *function, const char *what) {
-  if (stream == NULL) return weft_fail(-EINVAL, "%s: no stream", function);
-  int rc = weft__check_suspend(function);
+  int rc = weft__stream_check(stream, function);
   if (rc == 0) rc = weft__io_turn();
   if (rc < 0) return rc;
   weft__spin_lock(&stream->lock);
@@ -185,8 +184,7 @@ static int drain_to(weft_stream_t *stream, size_t mark, const bool *sent) {
 }
 
 int weft_stream_drain(weft_stream_t *stream) {
-  if (stream == NULL) return weft_fail(-EINVAL, "weft_stream_drain: no stream");
-  int rc = weft__check_suspend("weft_stream_drain");
+  int rc = weft__stream_check(stream, "weft_stream_drain");
   if (rc < 0) return rc;
   weft__spin_lock(&stream->lock);
   if (stream->closed) {
@@ -197,12 +195,13 @@ int weft_stream_drain(weft_stream_t *stream) {
 }
 
 int weft_stream_write_eof(weft_stream_t *stream) {
-  if (stream == NULL) return weft_fail(-EINVAL, "weft_stream_write_eof: no stream");
+  int rc = weft__stream_check(stream, "weft_stream_write_eof");
+  if (rc < 0) return rc;
   weft__spin_lock(&stream->lock);
   bool again = stream->eof_wanted;
   weft__spin_unlock(&stream->lock);
   if (!again) {
-    int rc = begin_send(stream, "weft_stream_write_eof", "write_eof");
+    rc = begin_send(stream, "weft_stream_write_eof", "write_eof");
     if (rc < 0) return rc;
     weft__spin_lock(&stream->lock);
     stream->eof_wanted = true;
@@ -212,8 +211,6 @@ int weft_stream_write_eof(weft_stream_t *stream) {
     end_send(stream, rc == -EAGAIN ? 0 : rc);
     if (rc < 0 && rc != -EAGAIN) return weft__io_fail(rc);
   }
-  int rc = weft__check_suspend("weft_stream_write_eof");
-  if (rc < 0) return rc;
   weft__spin_lock(&stream->lock);
   return drain_to(stream, 0, &stream->eof_sent);
 }

@@ -30,6 +30,13 @@ weft_stream_t *weft__stream_new(weft__ready_t *ready, weft_loop_t *loop) {
   return stream;
 }
 
+int weft__stream_check(const weft_stream_t *stream, const char *function) {
+  if (stream == NULL) return weft_fail(-EINVAL, "%s: no stream", function);
+  int rc = weft__check_suspend(function);
+  if (rc < 0 || weft__likely(stream->loop == weft__current_loop())) return rc;
+  return weft_fail(WEFT_RUNTIME, "%s: the stream is attached to a different loop", function);
+}
+
 void weft__stream_ref(weft_stream_t *stream) {
   weft__spin_lock(&stream->lock);
   stream->references++;
@@ -127,9 +134,18 @@ void weft__stream_drop(weft_stream_t *stream) {
   finish_close(stream);
 }
 
+/* Its loop is gone, and with it everybody who read or wrote, and the flusher. */
+static int close_stranded(weft_stream_t *stream) {
+  bool lost = stream->held > 0;
+  atom_store(&stream->reading, WEFT__READ_CLOSED, relaxed);
+  finish_close(stream);
+  return lost ? weft_fail(-ECONNABORTED, "weft_stream_close: the stream's loop was closed before all was sent") : 0;
+}
+
 int weft_stream_close(weft_stream_t *stream) {
   if (stream == NULL) return 0;
-  int rc = weft__check_suspend("weft_stream_close");
+  if (weft__unlikely(weft__ready_stranded(stream->ready))) return close_stranded(stream);
+  int rc = weft__stream_check(stream, "weft_stream_close");
   if (rc < 0) return rc;
   weft__spin_lock(&stream->lock);
   if (stream->closing) { /* a server's stream, closed by its handler already */

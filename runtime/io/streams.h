@@ -65,6 +65,8 @@ void weft__stream_ref(weft_stream_t *stream);
 void weft__stream_unref(weft_stream_t *stream);
 /* Closes a stream that nobody ever used, at once. */
 void weft__stream_drop(weft_stream_t *stream);
+/* 0 if the calling task may use the stream, else why not, raised: no stream, no task, a task of another loop. */
+int weft__stream_check(const weft_stream_t *stream, const char *function);
 /* Raises a system's error in its own words: "Connection reset by peer". */
 int weft__io_fail(int error);
 

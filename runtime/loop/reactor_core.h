@@ -11,7 +11,7 @@ struct weft__reactor {
   _Atomic(unsigned) registered; /* open readiness objects */
   _Atomic(unsigned) waiting;    /* waiters linked in them */
   _Atomic(bool) closed;
-  _Atomic(bool) has_uv;         /* a libuv loop was made: it may wait too */
+  _Atomic(bool) has_uv; /* a libuv loop was made: it may wait too */
   weft__ready_table_t table;
 };
 

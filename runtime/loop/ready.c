@@ -26,8 +26,14 @@ void weft__reactor_core_init(weft__reactor_t *reactor) {
 void weft__reactor_core_close(weft__reactor_t *reactor) {
   atom_store(&reactor->closed, true, release);
   uint32_t size = weft__ready_table_size(&reactor->table);
-  for (uint32_t i = 0; i < size; i++)
-    atom_or(&weft__ready_table_at(&reactor->table, i)->users, WEFT__READY_DEAD, acq_rel);
+  for (uint32_t i = 0; i < size; i++) {
+    weft__ready_t *ready = weft__ready_table_at(&reactor->table, i);
+    atom_or(&ready->users, WEFT__READY_DEAD, acq_rel);
+    /* Who still waits belongs to a loop that is gone, its memory perhaps too: forgotten, not unlinked. */
+    weft__list_init(&ready->readers);
+    weft__list_init(&ready->writers);
+  }
+  atom_store(&reactor->waiting, 0, relaxed);
   release_reactor(reactor);
 }
 
@@ -85,6 +91,8 @@ static void wake_all(weft__ready_t *ready, weft__list_t *waiters) {
     waiter->wake(waiter);
   }
 }
+
+bool weft__ready_stranded(const weft__ready_t *ready) { return atom_load(&ready->reactor->closed, acquire); }
 
 void weft__ready_shut(weft__ready_t *ready) {
   atom_or(&ready->users, WEFT__READY_DEAD, acq_rel); /* before the lock: who links later sees it under the lock */

@@ -79,6 +79,8 @@ typedef struct weft__ready {
 int weft__ready_open(weft__reactor_t *reactor, int fd, weft__ready_t **out);
 /* The same for a descriptor that stays the caller's, who closes it after the object. */
 int weft__ready_open_borrowed(weft__reactor_t *reactor, int fd, weft__ready_t **out);
+/* Its reactor was closed first: whoever waited was forgotten, and close is all that is left. */
+bool weft__ready_stranded(const weft__ready_t *ready);
 /* Ends every wait and refuses new ones: weft__ready_closing is true from now on. The descriptor stays open until close. */
 void weft__ready_shut(weft__ready_t *ready);
 /* Once per object. Operations in progress are woken and find weft__ready_closing true. */

@@ -42,6 +42,12 @@ static inline long scaled(long n) {
   return scaled < 10 ? 10 : (long)scaled;
 }
 
+/* An exception handler. */
+static inline int say_nothing(weft_loop_t *loop, const weft_error_context_t *context, void *data) {
+  (void)loop, (void)context, (void)data;
+  return 0;
+}
+
 static inline int count_descriptors(void) {
   DIR *dir = opendir("/proc/self/fd");
   if (dir == NULL) abort();

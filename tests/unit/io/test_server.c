@@ -18,11 +18,6 @@ static int echo(weft_stream_t *s, void *data) {
   return (int)n;
 }
 
-static int say_nothing(weft_loop_t *loop, const weft_error_context_t *context, void *data) {
-  (void)loop, (void)context, (void)data;
-  return 0;
-}
-
 static int say_hello(weft_stream_t *s) {
   char reply[6];
   int rc = weft_stream_write(s, "hello", 5);

@@ -376,6 +376,67 @@ static void a_reset_is_survived(void **state) {
   run_program(survive_a_reset_async());
 }
 
+/* ---- streams that outlive their run ---- */
+
+static weft_stream_t *kept[2];
+static WEFT_ASYNC(leave_open);
+static int leave_open(void) {
+  size_t sent = 0;
+  CHECK(open_streams(&kept[0], &kept[1]) == 0);
+  return fill_up(kept[0], &sent);
+}
+static WEFT_ASYNC(read_for_ever);
+static int read_for_ever(void) { return read_one(kept[0]); }
+static WEFT_ASYNC(use_what_is_left);
+static int use_what_is_left(void) {
+  CHECK(weft_stream_close(kept[0]) == -ECONNABORTED); /* it had not sent everything */
+  return weft_stream_close(kept[1]);
+}
+static void a_stream_may_outlive_its_run(void **state) {
+  (void)state;
+  int before = count_descriptors();
+  for (unsigned workers = 1; workers <= 4; workers += 3) {
+    weft_config_t config = {.workers = workers};
+    weft_loop_t *loop;
+    assert_int_equal(weft_loop_open(&config, &loop), 0);
+    assert_int_equal(weft_loop_run_until_complete(loop, leave_open_async()), 0);
+    weft_task_t *reader = weft_loop_create_task(loop, read_for_ever_async());
+    assert_int_equal(weft_loop_run_until_complete(loop, weft_sleep_async(0.005)), 0);
+    weft_loop_set_exception_handler(loop, say_nothing, NULL); /* "Task was destroyed but it is pending!" */
+    assert_int_equal(weft_loop_close(loop), 0);
+    weft_detach(reader);
+    assert_int_equal(weft_run_with(&config, use_what_is_left_async()), 0);
+    assert_int_equal(count_descriptors(), before);
+  }
+}
+
+static WEFT_ASYNC(use_from_elsewhere, int *);
+static int use_from_elsewhere(int *codes) {
+  char byte;
+  codes[0] = (int)weft_stream_read(kept[0], &byte, 1);
+  codes[1] = weft_stream_write(kept[0], "x", 1);
+  codes[2] = weft_stream_close(kept[0]);
+  return 0;
+}
+static WEFT_ASYNC(close_kept);
+static int close_kept(void) {
+  int rc = weft_stream_close(kept[1]);
+  weft_ignore(weft_stream_close(kept[0]));
+  return rc;
+}
+static void a_stream_belongs_to_its_loop(void **state) {
+  (void)state;
+  weft_config_t config = {.workers = 1};
+  weft_loop_t *loop;
+  int codes[3] = {0};
+  assert_int_equal(weft_loop_open(&config, &loop), 0);
+  assert_int_equal(weft_loop_run_until_complete(loop, leave_open_async()), 0);
+  assert_int_equal(weft_run(use_from_elsewhere_async(codes)), 0);
+  for (int i = 0; i < 3; i++) assert_int_equal(codes[i], WEFT_RUNTIME);
+  assert_int_equal(weft_loop_run_until_complete(loop, close_kept_async()), 0);
+  assert_int_equal(weft_loop_close(loop), 0);
+}
+
 static WEFT_ASYNC(write_wrongly);
 static int write_wrongly(void) {
   weft_stream_t *a, *b;
@@ -409,6 +470,8 @@ int main(void) {
       cmocka_unit_test(close_makes_users_leave),
       cmocka_unit_test(no_signal_from_a_broken_pipe),
       cmocka_unit_test(a_reset_is_survived),
+      cmocka_unit_test(a_stream_may_outlive_its_run),
+      cmocka_unit_test(a_stream_belongs_to_its_loop),
       cmocka_unit_test(misuse_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
