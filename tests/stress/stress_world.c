@@ -15,7 +15,7 @@
 #include "stress/world/guards.h"
 #include "stress/world/trees.h"
 
-enum { ROUND = 2000, HANG_SECONDS = 100 };
+enum { ROUND = 2000, HANG_SECONDS = 250 };
 
 /* ---- a task ------------------------------------------------------------------------------------------------------------ */
 

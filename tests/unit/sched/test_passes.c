@@ -144,6 +144,20 @@ static void sleepers_wake_in_order_of_their_times(void **state) {
   expect_both(sleepers_async(), "abcd");
 }
 
+static WEFT_ASYNC(sleep_and_callback);
+static int sleep_and_callback(void) {
+  weft_task_t *sleeper = weft_create_task(sleeps_async('s', 1));
+  int rc = weft_yield(); /* its timer is the earlier one */
+  weft_call_later(weft_get_running_loop(), 1, says, (void *)(uintptr_t) "t");
+  if (rc == 0) rc = weft_loop_advance(weft_get_running_loop(), 5);
+  return rc < 0 ? rc : weft_join(sleeper);
+}
+/* What expires is a handle, which readies the sleeper: its step comes after the pass's other handles. */
+static void an_expired_sleep_takes_a_hop(void **state) {
+  (void)state;
+  expect_both(sleep_and_callback_async(), "ts");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_pass_is_what_was_ready_at_its_start),
@@ -151,6 +165,7 @@ int main(void) {
       cmocka_unit_test(what_was_ready_before_the_child_goes_first),
       cmocka_unit_test(a_cancelled_parents_child_never_starts),
       cmocka_unit_test(tasks_take_turns),
+      cmocka_unit_test(an_expired_sleep_takes_a_hop),
       cmocka_unit_test(sleepers_wake_in_order_of_their_times),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
