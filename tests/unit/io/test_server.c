@@ -291,7 +291,7 @@ static void nothing_is_left_by_a_run_that_ends_early(void **state) {
     int before = count_descriptors();
     assert_int_equal(weft_run_with(&config, leave_early_async((int)k / 4, k / 2 % 2 == 0)), 0);
     for (size_t i = 0; i < 5; i++) close(raw_clients[i]);
-    assert_int_equal(count_descriptors(), before);
+    assert_descriptors(before);
   }
 }
 
@@ -379,7 +379,7 @@ static void memory_runs_out(void **state) {
     int rc = weft_run_with(&config, fail_allocation_async(n, &struck));
     if (rc < 0) print_error("allocation %ld: %s %s\n", n, weft_error()->name, program_failure);
     assert_int_equal(rc, 0);
-    assert_int_equal(count_descriptors(), before);
+    assert_descriptors(before);
     assert_true(n < 200);
   }
 }

@@ -406,7 +406,7 @@ static void a_stream_may_outlive_its_run(void **state) {
     assert_int_equal(weft_loop_close(loop), 0);
     weft_detach(reader);
     assert_int_equal(weft_run_with(&config, use_what_is_left_async()), 0);
-    assert_int_equal(count_descriptors(), before);
+    assert_descriptors(before);
   }
 }
 
