@@ -25,12 +25,17 @@ static int use_anything(struct world *world, struct lot *lot) {
   switch (pick) {
   case 0: return weft_yield();
   case 1: return weft_sleep(draw_seconds(world, lot));
-  case 2: case 3: return use_lock(world, lot);
-  case 4: case 5: return use_semaphore(world, lot);
+  case 2:
+  case 3: return use_lock(world, lot);
+  case 4:
+  case 5: return use_semaphore(world, lot);
   case 6: return use_condition(world, lot);
-  case 7: case 8: return use_event(world, lot);
+  case 7:
+  case 8: return use_event(world, lot);
   case 9: return use_barrier(world, lot);
-  case 10: case 11: case 12: return use_queue(world, lot);
+  case 10:
+  case 11:
+  case 12: return use_queue(world, lot);
   case 13: return use_strand(world, lot);
   case 14: return use_generator(world, lot);
   case 15: return use_future(world, lot);
@@ -38,9 +43,12 @@ static int use_anything(struct world *world, struct lot *lot) {
   case 17: return use_timer(world, lot);
   case 18: cancel_somebody(world, lot); return 0;
   case 19: return one_in(lot, 2) ? use_select(world, lot) : (cancel_somebody(world, lot), 0);
-  case 20: case 21: return use_tasks(world, lot);
-  case 22: case 23: return use_gather(world, lot);
-  case 24: case 25: return use_group(world, lot);
+  case 20:
+  case 21: return use_tasks(world, lot);
+  case 22:
+  case 23: return use_gather(world, lot);
+  case 24:
+  case 25: return use_group(world, lot);
   case 26: return use_detached(world, lot);
   case 27: return use_shield(world, lot);
   case 28: return shallow ? use_timeout(world, lot) : 0;
@@ -104,7 +112,8 @@ static void furnish(struct world *world) {
   for (int i = 0; i < EVENTS; i++) weft_event_init(&world->events[i]);
   int rc = 0;
   for (int i = 0; i < SEMAPHORES; i++)
-    rc |= i == 0 ? weft_bounded_semaphore_init(&world->semaphores[i], 2) : weft_semaphore_init(&world->semaphores[i], 3);
+    rc |=
+        i == 0 ? weft_bounded_semaphore_init(&world->semaphores[i], 2) : weft_semaphore_init(&world->semaphores[i], 3);
   for (unsigned i = 0; i < BARRIERS; i++) rc |= weft_barrier_init(&world->barriers[i], 2 + i);
   rc |= weft_queue_init(&world->stores[0].queue, sizeof(struct item), 2);
   rc |= weft_lifo_init(&world->stores[1].queue, sizeof(struct item), 0);
@@ -145,7 +154,8 @@ static void check_furniture(struct world *world, struct lot *lot) {
     DEMAND(world, world->conditioned[i].sum == atomic_load(&world->conditioned[i].expected), "condition %d", i);
   }
   for (int i = 0; i < STRANDS; i++)
-    DEMAND(world, world->stranded[i].sum == atomic_load(&world->stranded[i].expected), "strand %d: an update is lost", i);
+    DEMAND(world, world->stranded[i].sum == atomic_load(&world->stranded[i].expected), "strand %d: an update is lost",
+           i);
   for (int i = 0; i < SEMAPHORES; i++) {
     weft_semaphore_t *semaphore = &world->semaphores[i];
     DEMAND(world, atomic_load(&world->permits_out[i]) == 0, "permits are out");
@@ -205,7 +215,8 @@ static int whole(struct world *world) {
   settle(world);
   for (int i = 0; i < ROSTER; i++) weft_task_unref(swap_seat(&world->roster[i], NULL, true));
   DEMAND(world, equal(&world->tasks), "%ld tasks began, %ld ended", world->tasks.begun, world->tasks.ended);
-  DEMAND(world, equal(&world->callbacks), "%ld done callbacks, %ld ran", world->callbacks.begun, world->callbacks.ended);
+  DEMAND(world, equal(&world->callbacks), "%ld done callbacks, %ld ran", world->callbacks.begun,
+         world->callbacks.ended);
   DEMAND(world, equal(&world->timers), "%ld timers, %ld ended", world->timers.begun, world->timers.ended);
   DEMAND(world, equal(&world->jobs), "%ld jobs began, %ld ended", world->jobs.begun, world->jobs.ended);
   DEMAND(world, equal(&world->generators), "%ld generators began, %ld ended", world->generators.begun,
@@ -244,7 +255,8 @@ static struct world world;
 
 static void on_alarm(int signal_number) {
   (void)signal_number;
-  fprintf(stderr, "stress_world hangs at step %ld: ", atomic_load(&world.steps)); /* not safe in a handler, but the end */
+  fprintf(stderr,
+          "stress_world hangs at step %ld: ", atomic_load(&world.steps)); /* not safe in a handler, but the end */
   world_name(&world, stderr);
   fprintf(stderr, "\n");
   abort();
@@ -264,8 +276,9 @@ static void run_rounds(uint64_t seed, long operations, unsigned workers, bool re
     tasks += atomic_load(&world.tasks.begun);
     cancels += atomic_load(&world.cancels);
   }
-  printf("stress_world --seed %llu --operations %ld --workers %u%s: %ld rounds, %ld steps, %ld tasks, %ld cancellations\n",
-         (unsigned long long)seed, operations, workers, real ? " --real" : "", rounds, steps, tasks, cancels);
+  printf(
+      "stress_world --seed %llu --operations %ld --workers %u%s: %ld rounds, %ld steps, %ld tasks, %ld cancellations\n",
+      (unsigned long long)seed, operations, workers, real ? " --real" : "", rounds, steps, tasks, cancels);
   fflush(stdout);
 }
 

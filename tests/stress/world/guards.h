@@ -22,8 +22,8 @@ static int occupy(struct world *world, struct lot *lot, struct cell *cell, bool 
 static int use_lock(struct world *world, struct lot *lot) {
   unsigned i = draw_below(lot, LOCKS);
   weft_lock_t *lock = &world->locks[i];
-  int rc = one_in(lot, 2) ? weft_lock_acquire(lock)
-                          : weft_wait_for(weft_lock_acquire_async(lock), draw_seconds(world, lot));
+  int rc =
+      one_in(lot, 2) ? weft_lock_acquire(lock) : weft_wait_for(weft_lock_acquire_async(lock), draw_seconds(world, lot));
   if (rc < 0) return rc;
   DEMAND(world, weft_lock_locked(lock), "acquire answered 0");
   rc = occupy(world, lot, &world->locked[i], false, "a lock");
@@ -60,9 +60,7 @@ static int use_condition(struct world *world, struct lot *lot) {
   switch (draw_below(lot, 4)) {
   case 0: DEMAND(world, weft_condition_notify(condition, 1 + draw_below(lot, 2)) == 0, "the lock is held"); break;
   case 1: DEMAND(world, weft_condition_notify_all(condition) == 0, "the lock is held"); break;
-  case 2:
-    rc = weft_wait_for(weft_condition_wait_async(condition), seconds);
-    break;
+  case 2: rc = weft_wait_for(weft_condition_wait_async(condition), seconds); break;
   default:
     rc = weft_wait_for(weft_condition_wait_for_async(condition, is_even, &cell->sum), seconds);
     DEMAND(world, rc < 0 || cell->sum % 2 == 0, "wait_for answered 0");

@@ -52,7 +52,8 @@ static int use_select(struct world *world, struct lot *lot) {
       weft_select_timer(draw_seconds(world, lot)),
   };
   if (one_in(lot, 2)) cases[draw_below(lot, 2)].kind = WEFT_SELECT_NONE; /* often there is something to wait for */
-  int rc = one_in(lot, 4) ? weft_wait_for(weft_select_async(cases, 3), draw_seconds(world, lot)) : weft_select(cases, 3);
+  int rc =
+      one_in(lot, 4) ? weft_wait_for(weft_select_async(cases, 3), draw_seconds(world, lot)) : weft_select(cases, 3);
   if (rc != 1) {
     atomic_fetch_sub(&to->put, 1);
     atomic_fetch_sub(&to->put_sum, put.id);
@@ -140,7 +141,8 @@ static void watch(struct world *world, struct lot *lot, weft_future_t *future) {
 }
 
 static int use_future(struct world *world, struct lot *lot) {
-  struct promise promise = {weft_future_open(sizeof(int)), (enum ending)draw_below(lot, 3), false};
+  const enum ending endings[] = {WITH_VALUE, WITH_ERROR, BY_CANCEL};
+  struct promise promise = {weft_future_open(sizeof(int)), endings[draw_below(lot, 3)], false};
   weft_future_t *future = promise.future;
   DEMAND(world, future != NULL, "%s", weft_error()->message);
   watch(world, lot, future);
@@ -184,8 +186,8 @@ static WEFT_ASYNC(on_thread, struct world *, struct twig *);
 static int on_thread(struct world *world, struct twig *twig) { return weft_to_thread(job_async(world, twig)); }
 static int use_thread(struct world *world, struct lot *lot) {
   struct twig twig = {0, 0};
-  int rc = one_in(lot, 2) ? on_thread(world, &twig)
-                          : weft_wait_for(on_thread_async(world, &twig), draw_seconds(world, lot));
+  int rc =
+      one_in(lot, 2) ? on_thread(world, &twig) : weft_wait_for(on_thread_async(world, &twig), draw_seconds(world, lot));
   DEMAND(world, twig.started == twig.ended && twig.started <= 1, "a job ran %d times", twig.started);
   DEMAND(world, rc < 0 || twig.ended == 1, "to_thread answered %d", rc);
   return rc;

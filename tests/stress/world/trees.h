@@ -150,9 +150,8 @@ static int use_shield(struct world *world, struct lot *lot) {
   struct twig twig;
   weft_task_t *task = plant(world, lot, 2, &twig);
   int value, status;
-  int rc = one_in(lot, 2)
-               ? weft_shield(weft_task_future(task), &value)
-               : weft_wait_for(weft_shield_async(weft_task_future(task), &value), draw_seconds(world, lot));
+  int rc = one_in(lot, 2) ? weft_shield(weft_task_future(task), &value)
+                          : weft_wait_for(weft_shield_async(weft_task_future(task), &value), draw_seconds(world, lot));
   int asked = weft_join_status(task, &status);
   check_ended(world, &twig, status);
   return rc < 0 ? rc : asked;
@@ -167,7 +166,8 @@ static int use_timeout(struct world *world, struct lot *lot) {
   else
     weft_timeout_enter(&limit, draw_seconds(world, lot));
   int body = spend(world, lot, 4);
-  if (one_in(lot, 4)) weft_ignore(weft_timeout_reschedule(&limit, one_in(lot, 2) ? WEFT_FOREVER : draw_seconds(world, lot)));
+  if (one_in(lot, 4))
+    weft_ignore(weft_timeout_reschedule(&limit, one_in(lot, 2) ? WEFT_FOREVER : draw_seconds(world, lot)));
   if (body == 0) body = linger(lot);
   int rc = weft_timeout_exit(&limit, body);
   DEMAND(world, rc == body || (rc == WEFT_TIMEOUT && body == WEFT_CANCELLED && weft_timeout_expired(&limit)),

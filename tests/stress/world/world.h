@@ -70,8 +70,8 @@ struct world {
 struct lot {
   uint64_t dice;
   int quota;
-  short depth;       /* of blocks within this task: bounded by its stack */
-  short pinned;      /* 1 + the worker it must be on, or 0 */
+  short depth;  /* of blocks within this task: bounded by its stack */
+  short pinned; /* 1 + the worker it must be on, or 0 */
 };
 
 /* What a task writes for whoever waits for its end: plain on purpose, its completion orders it. */
@@ -91,8 +91,9 @@ static void world_name(const struct world *world, FILE *to) {
           world->workers, world->real ? " --real" : "");
 }
 
-__attribute__((noreturn, format(printf, 5, 6))) static void world_broken(struct world *world, const char *file, int line,
-                                                                         const char *condition, const char *format, ...) {
+__attribute__((noreturn, format(printf, 5, 6))) static void world_broken(struct world *world, const char *file,
+                                                                         int line, const char *condition,
+                                                                         const char *format, ...) {
   va_list arguments;
   fprintf(stderr, "%s:%d: broken at step %ld: %s: ", file, line, atomic_load(&world->steps), condition);
   va_start(arguments, format);

@@ -1,4 +1,5 @@
 /* Scheduled callbacks and their handles: order, times, cancelling, stale handles, errors, slow ones. */
+#include <cmocka.h>
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -7,7 +8,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 #include <weft.h>
 
 #define RETURN_UNLESS(condition)                                                                                       \
@@ -69,7 +69,7 @@ static int cancelled(void) {
   weft_handle_t later = weft_call_later(loop, 1, writes, &a), none = {{0, 0}};
   RETURN_UNLESS(weft_handle_cancel(later) && !weft_handle_cancel(later) && isnan(weft_handle_when(later)));
   weft_handle_t next = weft_call_later(loop, 1, writes, &b); /* may use the same memory */
-  RETURN_UNLESS(!weft_handle_cancel(later)); /* a stale one means nobody else */
+  RETURN_UNLESS(!weft_handle_cancel(later));                 /* a stale one means nobody else */
   RETURN_UNLESS(!weft_handle_cancel(none) && isnan(weft_handle_when(none)));
   RETURN_UNLESS(weft_sleep(2) == 0);
   RETURN_UNLESS(strcmp(line.text, "b") == 0 && !weft_handle_cancel(next));
@@ -186,8 +186,10 @@ static void slow_ones_are_logged_in_debug_mode(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(in_order_of_their_times),   cmocka_unit_test(a_cancelled_one_does_not_run),
-      cmocka_unit_test(bad_input_is_told),         cmocka_unit_test(errors_go_to_the_handler),
+      cmocka_unit_test(in_order_of_their_times),
+      cmocka_unit_test(a_cancelled_one_does_not_run),
+      cmocka_unit_test(bad_input_is_told),
+      cmocka_unit_test(errors_go_to_the_handler),
       cmocka_unit_test(slow_ones_are_logged_in_debug_mode),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

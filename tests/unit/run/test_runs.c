@@ -1,4 +1,5 @@
 /* The ends of runs: what is left is cancelled, awaited and reported; runs do not nest; base errors end them. */
+#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -6,7 +7,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 #include <weft.h>
 
 static int run_on(unsigned workers, weft_call_t call) {

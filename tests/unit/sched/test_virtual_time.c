@@ -1,4 +1,5 @@
 /* Virtual time, at one worker and at several: it passes only when nothing can run and nobody outside is waited for. */
+#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
-#include <cmocka.h>
 #include <weft.h>
 
 #define RETURN_UNLESS(condition)                                                                                       \

@@ -1,4 +1,5 @@
 /* Tasks as their owners see them: names, references, results before and after the end, join_status, other loops. */
+#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -6,7 +7,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 #include <weft.h>
 
 #define RETURN_UNLESS(condition)                                                                                       \
@@ -147,7 +147,8 @@ static int asked_before(void) { /* no wait begins with a request pending: none o
   RETURN_UNLESS(weft_task_uncancel(self) == 3 && weft_future_cancelled(future));
   weft_future_unref(future);
   weft_task_cancel(self, NULL);
-  RETURN_UNLESS(weft_lock_release(&lock) == 0 && weft_lock_acquire(&lock) == 0); /* nothing suspends: nothing is delivered */
+  RETURN_UNLESS(weft_lock_release(&lock) == 0 &&
+                weft_lock_acquire(&lock) == 0); /* nothing suspends: nothing is delivered */
   RETURN_UNLESS(weft_yield() == WEFT_CANCELLED);
   return 0;
 }
