@@ -288,10 +288,10 @@ static void nothing_is_left_by_a_run_that_ends_early(void **state) {
   (void)state;
   for (unsigned k = 0; k < 24; k++) {
     weft_config_t config = {.workers = k % 2 == 0 ? 1 : 4};
-    int before = count_descriptors();
+    assert_descriptors();
     assert_int_equal(weft_run_with(&config, leave_early_async((int)k / 4, k / 2 % 2 == 0)), 0);
     for (size_t i = 0; i < 5; i++) close(raw_clients[i]);
-    assert_descriptors(before);
+    assert_descriptors();
   }
 }
 
@@ -371,7 +371,7 @@ static int fail_allocation(long n, bool *struck) {
 }
 static void memory_runs_out(void **state) {
   (void)state;
-  int before = count_descriptors();
+  assert_descriptors();
   bool struck = true;
   for (long n = 1; struck; n++) {
     weft_config_t config = {.workers = 1};
@@ -379,7 +379,7 @@ static void memory_runs_out(void **state) {
     int rc = weft_run_with(&config, fail_allocation_async(n, &struck));
     if (rc < 0) print_error("allocation %ld: %s %s\n", n, weft_error()->name, program_failure);
     assert_int_equal(rc, 0);
-    assert_descriptors(before);
+    assert_descriptors();
     assert_true(n < 200);
   }
 }
