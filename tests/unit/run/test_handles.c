@@ -1,5 +1,4 @@
 /* Scheduled callbacks and their handles: order, times, cancelling, stale handles, errors, slow ones. */
-#include <cmocka.h>
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -8,6 +7,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
+
 #include <weft.h>
 
 #define RETURN_UNLESS(condition)                                                                                       \

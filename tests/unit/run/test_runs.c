@@ -1,5 +1,4 @@
 /* The ends of runs: what is left is cancelled, awaited and reported; runs do not nest; base errors end them. */
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,6 +6,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
+
 #include <weft.h>
 
 static int run_on(unsigned workers, weft_call_t call) {

@@ -1,6 +1,5 @@
 /* Several workers: what a busy worker left behind, and what comes from outside while everybody sleeps, is looked after.
  * ctest: timeout=60 */
-#include <cmocka.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -13,6 +12,9 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <cmocka.h>
+
 #include <weft.h>
 
 #include "base/threads.h"

@@ -1,6 +1,5 @@
 /* One worker: asyncio's order, step by step: what a pass holds, when timers have their turn, what an await lets go first. The
  * same in a serial run of four workers. Everything here runs one at a time and writes letters into one line. */
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +7,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
+
 #include <weft.h>
 
 static char line[64];

@@ -1,5 +1,4 @@
 /* Strands on several workers, without luck: a member that is seen running while another one does is an error at once. */
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +7,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <time.h>
+
+#include <cmocka.h>
+
 #include <weft.h>
 
 static int run_on(unsigned workers, bool serial, weft_call_t call) {

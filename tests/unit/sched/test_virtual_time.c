@@ -1,5 +1,4 @@
 /* Virtual time, at one worker and at several: it passes only when nothing can run and nobody outside is waited for. */
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +7,9 @@
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <cmocka.h>
+
 #include <weft.h>
 
 #define RETURN_UNLESS(condition)                                                                                       \

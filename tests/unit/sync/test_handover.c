@@ -1,12 +1,14 @@
 /* Handed over, then cancelled before it could be used: one worker, so that the moment between the two is certain. What one
  * waiter could not use reaches the next. */
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include <cmocka.h>
+
 #include <weft.h>
 
 #define RETURN_UNLESS(condition)                                                                                       \

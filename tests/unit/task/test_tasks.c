@@ -1,5 +1,4 @@
 /* Tasks as their owners see them: names, references, results before and after the end, join_status, other loops. */
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,6 +6,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
+
 #include <weft.h>
 
 #define RETURN_UNLESS(condition)                                                                                       \
