@@ -32,7 +32,7 @@ typedef struct slot {
   weft_callback_fn fn;
   void *data;
   weft_contextvars_t *context;
-  int64_t when; /* WEFT__TIME_NEVER: not a timer */
+  _Atomic(int64_t) when; /* WEFT__TIME_NEVER: not a timer */
   struct slot *next_free;
 } slot_t;
 
@@ -132,6 +132,10 @@ static void run_slot(weft__item_t *item) {
     return;
   }
   weft_loop_t *loop = slot->loop;
+  if (weft__unlikely(weft__loop_refuses_tasks(loop))) { /* closed */
+    give_slot(slot);
+    return;
+  }
   weft_handle_t handle = handle_of(slot, generation);
   weft__context_frame_t frame;
   weft__context_enter(&frame, slot->context);
@@ -178,7 +182,7 @@ static slot_t *prepare(weft_loop_t *loop, weft_callback_fn fn, void *data, const
   slot->fn = fn;
   slot->data = data;
   slot->context = weft__context_of_new_task();
-  slot->when = WEFT__TIME_NEVER;
+  atom_store(&slot->when, WEFT__TIME_NEVER, relaxed);
   return slot;
 }
 
@@ -195,7 +199,7 @@ static weft_handle_t call_at(weft_loop_t *loop, int64_t when, weft_callback_fn f
   slot_t *slot = prepare(loop, fn, data, what);
   if (slot == NULL) return (weft_handle_t){{0, 0}};
   uint64_t generation = atom_load(&slot->word, relaxed) >> STATE_BITS;
-  slot->when = when;
+  atom_store(&slot->when, when, relaxed);
   atom_store(&slot->word, generation << STATE_BITS | ARMED, release);
   weft_handle_t handle = handle_of(slot, generation);
   weft__arm_timer(loop, &slot->timer, when, expire_slot);
@@ -239,8 +243,9 @@ bool weft_handle_cancel(weft_handle_t handle) {
 double weft_handle_when(weft_handle_t handle) {
   slot_t *slot = (slot_t *)(uintptr_t)handle.opaque_[0];
   if (slot == NULL) return NAN;
-  int64_t when = slot->when;
-  uint64_t word = atom_load(&slot->word, acquire);
+  if (atom_load(&slot->word, acquire) >> STATE_BITS != handle.opaque_[1]) return NAN;
+  int64_t when = atom_load(&slot->when, acquire);
+  uint64_t word = atom_load(&slot->word, relaxed); /* still the same generation: the time was its own */
   if (word >> STATE_BITS != handle.opaque_[1] || state_of(word) == FREE || when == WEFT__TIME_NEVER) return NAN;
   return weft__ns_to_seconds(when);
 }

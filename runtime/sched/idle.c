@@ -38,9 +38,9 @@ static bool bit_is_set(const weft_loop_t *loop, unsigned index) {
 
 /* Some idle worker, the lookout last; worker_count if there is none. */
 static unsigned find_idle(const weft_loop_t *loop) {
-  unsigned lookout = atom_load(&loop->lookout, relaxed), found = loop->worker_count;
+  unsigned lookout = atom_load(&loop->lookout, seq_cst), found = loop->worker_count;
   for (unsigned word = 0; word * 64 < loop->worker_count; word++) {
-    uint64_t bits = atom_load(&loop->idle[word], relaxed);
+    uint64_t bits = atom_load(&loop->idle[word], seq_cst); /* partner: a sleeper's bit_set, then its look at lookout */
     while (bits != 0) {
       unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
       if (index + 1 != lookout) return index;
@@ -52,19 +52,21 @@ static unsigned find_idle(const weft_loop_t *loop) {
 }
 
 void weft__wake_one(weft_loop_t *loop) {
-  atom_fence_seq_cst(); /* partner: the fence in weft__idle */
-  if (atom_load(&loop->idle_count, relaxed) == 0 || atom_load(&loop->searching, relaxed) != 0) return;
-  unsigned none = 0;
-  if (!atom_cas(&loop->searching, &none, 1, seq_cst, relaxed)) return;
-  for (;;) {
-    unsigned index = find_idle(loop);
-    if (index == loop->worker_count) break;
-    if (bit_clear(loop, index)) { /* claimed: it wakes as the searcher */
-      weft__reactor_ring(loop->workers[index].reactor);
+  do {
+    atom_fence_seq_cst(); /* partner: the fence in weft__idle */
+    if (atom_load(&loop->idle_count, relaxed) == 0 || atom_load(&loop->searching, relaxed) != 0) return;
+    unsigned none = 0;
+    if (!atom_cas(&loop->searching, &none, 1, seq_cst, relaxed)) return;
+    unsigned index;
+    while ((index = find_idle(loop)) != loop->worker_count) {
+      if (!bit_clear(loop, index)) continue;
+      weft__reactor_ring(loop->workers[index].reactor); /* claimed: it wakes as the searcher */
       return;
     }
-  }
-  atom_store(&loop->searching, 0, seq_cst);
+    /* Nobody. A pusher that trusted our `searching` meanwhile may have met a sleeper that came after our look. */
+    atom_store(&loop->searching, 0, seq_cst);
+    atom_fence_seq_cst();
+  } while (atom_load(&loop->idle_count, relaxed) > 0 && weft__work_anywhere(loop));
 }
 
 void weft__wake_worker(weft__worker_t *worker) {
@@ -115,8 +117,10 @@ void weft__found_work(weft__worker_t *worker) {
 /* What of a stalled worker's can be served from here: its descriptors and timers. */
 static void serve(weft__worker_t *worker, weft__worker_t *stalled) {
   if (weft__reactor_interest(stalled->reactor) > 0) weft__reactor_poll_other(stalled->reactor);
-  if (!worker->loop->config.virtual_time && worker->loop->main_strand == NULL &&
-      weft__timers_next(&stalled->timers) != INT64_MAX)
+  if (worker->loop->config.virtual_time) return;
+  if (worker->loop->main_strand != NULL)
+    weft__strand_run_timers(worker->loop->main_strand);
+  else if (weft__timers_next(&stalled->timers) != INT64_MAX)
     weft__timers_expire(&stalled->timers, weft__loop_now(worker->loop));
 }
 
@@ -150,7 +154,7 @@ static void hand_on_lookout(weft__worker_t *worker) {
 
 static void wake_dozing_lookout(weft_loop_t *loop) {
   bool dozes = true;
-  if (!atom_load(&loop->lookout_dozes, relaxed) || !atom_cas(&loop->lookout_dozes, &dozes, false, seq_cst, relaxed))
+  if (!atom_load(&loop->lookout_dozes, seq_cst) || /* partner: the doze's look at idle_count */ !atom_cas(&loop->lookout_dozes, &dozes, false, seq_cst, relaxed))
     return;
   unsigned lookout = atom_load(&loop->lookout, relaxed);
   if (lookout != 0) weft__reactor_ring(loop->workers[lookout - 1].reactor);
@@ -166,20 +170,40 @@ static bool nothing_ready(const weft_loop_t *loop) {
   return atom_load(&loop->inject_count, relaxed) == 0;
 }
 
+/* The count is taken down after the bit: between the two a claimed worker may run already. */
+static bool everybody_idle(const weft_loop_t *loop) {
+  if (atom_load(&loop->idle_count, seq_cst) != loop->worker_count) return false;
+  for (unsigned i = 0; i < loop->worker_count; i++)
+    if (!bit_is_set(loop, i)) return false;
+  return true;
+}
+
+/* Readable descriptors come before the clock moves, whoever's they are. */
+static void poll_everybody(weft__worker_t *worker) {
+  weft_loop_t *loop = worker->loop;
+  for (unsigned i = 0; i < loop->worker_count; i++) {
+    weft__worker_t *other = &loop->workers[i];
+    if (other != worker && weft__reactor_interest(other->reactor) > 0) weft__reactor_poll_other(other->reactor);
+  }
+}
+
 /* Moves the clock to the next timer if nothing can run and nobody outside is awaited. True: something may be ready now. */
 static bool jump(weft__worker_t *worker) {
   weft_loop_t *loop = worker->loop;
   if (!weft__spin_trylock(&loop->jump_lock)) return false;
-  bool jumped = false;
-  int64_t next = weft__timers_next(weft__timers_of(loop));
-  if (atom_load(&loop->idle_count, seq_cst) == loop->worker_count && nothing_ready(loop) &&
-      atom_load(&loop->external, acquire) == 0 && next != INT64_MAX) {
-    if (next > atom_load(&loop->virtual_now, relaxed)) atom_store(&loop->virtual_now, next, relaxed);
-    weft__run_timers(worker);
-    jumped = true;
+  bool ready = false;
+  if (everybody_idle(loop) && nothing_ready(loop) && atom_load(&loop->external, acquire) == 0) {
+    poll_everybody(worker);
+    int64_t next = weft__timers_next(weft__timers_of(loop));
+    ready = weft__ready_count(worker) > 0;
+    if (!ready && everybody_idle(loop) && nothing_ready(loop) && next != INT64_MAX) {
+      if (next > atom_load(&loop->virtual_now, relaxed)) atom_store(&loop->virtual_now, next, relaxed);
+      weft__run_timers(worker);
+      ready = true;
+    }
   }
   weft__spin_unlock(&loop->jump_lock);
-  return jumped;
+  return ready;
 }
 
 /* ---- sleeping ---------------------------------------------------------------------------------------------------------- */
@@ -193,6 +217,7 @@ static int64_t until_timer(weft__worker_t *worker) {
   int64_t next = weft__timers_next(timers);
   if (next == INT64_MAX) return -1;
   int64_t left = next - weft__loop_now(loop);
+  if (left <= 0 && loop->main_strand != NULL && weft__strand_is_active(loop->main_strand)) return -1; /* its runner looks */
   return left > 0 ? left : 0;
 }
 
@@ -214,8 +239,8 @@ static weft__worker_t *sleep_shared(weft__worker_t *worker) {
         break; /* that poll may have taken the ring that says so */
     }
     unsigned nobody = 0;
-    bool lookout = atom_load(&loop->lookout, relaxed) == worker->index + 1 ||
-                   atom_cas(&loop->lookout, &nobody, worker->index + 1, seq_cst, relaxed);
+    bool lookout = atom_load(&loop->lookout, seq_cst) == worker->index + 1 ||
+                   atom_cas(&loop->lookout, &nobody, worker->index + 1, seq_cst, seq_cst);
     int64_t limit = until_timer(worker);
     if (lookout && quiet < DOZE_ROUNDS) {
       limit = shorter(limit, LOOKOUT_NS);
@@ -252,15 +277,17 @@ void weft__idle(weft__worker_t *worker) {
 
 void weft__sleep_alone(weft__worker_t *worker) {
   weft_loop_t *loop = worker->loop;
-  int64_t next = weft__timers_next(&worker->timers);
   if (!loop->config.virtual_time) {
+    int64_t next = weft__timers_next(&worker->timers);
     int64_t left = next == INT64_MAX ? -1 : next - weft__clock_now();
     weft__reactor_poll(worker->reactor, next != INT64_MAX && left < 0 ? 0 : left);
     return;
   }
   if (weft__reactor_poll(worker->reactor, 0) > 0 || weft__ready_count(worker) > 0 ||
-      atom_load(&loop->inject_count, relaxed) > 0)
+      atom_load(&loop->inject_count, relaxed) > 0 || atom_load(&loop->stopping, acquire))
     return;
+  /* Read after the poll, which may have taken the ring of whoever armed a timer or stopped the loop from outside. */
+  int64_t next = weft__timers_next(&worker->timers);
   if (next == INT64_MAX || atom_load(&loop->external, acquire) > 0)
     weft__reactor_poll(worker->reactor, -1);
   else if (next > atom_load(&loop->virtual_now, relaxed))

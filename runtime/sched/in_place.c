@@ -82,7 +82,8 @@ bool weft__run_in_place(weft_task_t *parent, weft_task_t *child) {
 void weft__run_eagerly(weft_task_t *task) {
   weft__worker_t *worker = weft__worker();
   weft__fiber_t *fiber = worker != NULL && worker->fiber != &worker->base ? weft__take_idle_fiber(worker) : NULL;
-  if (fiber == NULL || (task->strand != NULL && weft__strand_moves(task->strand) && worker->strand != task->strand)) {
+  if (fiber == NULL || (!worker->loop->alone && task->pinned != 0 && task->pinned != worker->index + 1) ||
+      (task->strand != NULL && weft__strand_moves(task->strand) && worker->strand != task->strand)) {
     if (fiber != NULL) weft__fiber_free(&worker->stacks, fiber);
     weft__schedule_new(task);
     return;

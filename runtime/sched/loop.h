@@ -152,6 +152,10 @@ bool weft__steal_any(weft__worker_t *thief);
 bool weft__work_anywhere(const weft_loop_t *loop);
 void weft__schedule_entry(weft_loop_t *loop, weft__item_t *item, bool hop, bool fresh);
 
+/* An item of a closed loop: internal work is run for what it releases (users' callbacks know that the loop is closed and
+ * do not run); tasks are the registry's affair. */
+void weft__drop_item(weft_loop_t *loop, weft__item_t *item);
+
 /* ---- spawn.c, registry.c ---- */
 /* After a run: what is left of the worker's batch. */
 void weft__return_task_numbers(weft__worker_t *worker);
@@ -190,6 +194,10 @@ void weft__strand_release(weft_strand_t *strand);
 void weft__strand_run_timers(weft_strand_t *strand);
 bool weft__strand_runs_item(const weft__item_t *item);
 weft__entry_t weft__strand_next(weft_strand_t *strand);
+/* After a run: forgets a stop that was asked for in it. */
+void weft__strand_end_run(weft_strand_t *strand);
+/* Whether a member runs or waits. */
+bool weft__strand_is_active(weft_strand_t *strand);
 /* Empties a strand whose item was taken from a queue of a loop that is being closed. */
 void weft__strand_drop(weft_strand_t *strand);
 

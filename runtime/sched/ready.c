@@ -170,9 +170,22 @@ bool weft__work_anywhere(const weft_loop_t *loop) {
 
 /* ---- what the task floor calls ------------------------------------------------------------------------------------------ */
 
+void weft__drop_item(weft_loop_t *loop, weft__item_t *item) {
+  if (item->run == NULL)
+    weft__registry_take_in(loop, item);
+  else if (weft__strand_runs_item(item))
+    weft__strand_drop(weft__container_of(item, weft_strand_t, item));
+  else
+    item->run(item);
+}
+
 void weft__schedule_entry(weft_loop_t *loop, weft__item_t *item, bool hop, bool fresh) {
   weft__worker_t *worker = weft__worker();
   if (weft__unlikely(worker == NULL || worker->loop != loop)) {
+    if (weft__unlikely(weft__loop_refuses_tasks(loop))) {
+      weft__drop_item(loop, item);
+      return;
+    }
     weft__inject(loop,
                  item); /* only a loop of several workers' strand would hop here, and strands keep hops themselves */
     return;
@@ -180,8 +193,8 @@ void weft__schedule_entry(weft_loop_t *loop, weft__item_t *item, bool hop, bool 
   weft__push(worker, (weft__entry_t)item | (hop ? WEFT__ENTRY_HOP : 0), fresh);
 }
 
-static void schedule(weft_task_t *task, bool fresh) {
-  bool hop = weft__word_phase(atom_load(&task->future.word, relaxed)) == WEFT__HOP;
+static void schedule(weft_task_t *task, bool fresh, bool hop) {
+  if (weft__unlikely(weft__loop_refuses_tasks(task->future.loop))) return; /* closed: the task was given up */
   if (task->strand != NULL && weft__strand_moves(task->strand))
     weft__strand_push(task->strand, &task->item, hop);
   else if (weft__unlikely(task->pinned != 0) && !task->future.loop->alone)
@@ -190,12 +203,17 @@ static void schedule(weft_task_t *task, bool fresh) {
     weft__schedule_entry(task->future.loop, &task->item, hop, fresh);
 }
 
-void weft__schedule_task(weft_task_t *task) { schedule(task, false); }
-void weft__schedule_new(weft_task_t *task) { schedule(task, true); }
+void weft__schedule_task(weft_task_t *task) { schedule(task, false, false); }
+void weft__schedule_hop(weft_task_t *task) { schedule(task, false, true); }
+void weft__schedule_new(weft_task_t *task) { schedule(task, true, false); }
 
 void weft__post(weft_loop_t *loop, weft__item_t *item, weft_strand_t *strand) {
   if (loop == NULL) { /* a future of no loop: on the thread that ends it */
     item->run(item);
+    return;
+  }
+  if (weft__unlikely(weft__loop_refuses_tasks(loop))) { /* closed: the strand may be gone */
+    weft__drop_item(loop, item);
     return;
   }
   if (strand != NULL && weft__strand_moves(strand))

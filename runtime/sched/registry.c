@@ -24,7 +24,8 @@ void weft__registry_add(weft_loop_t *loop, weft_task_t *task) {
 void weft__registry_take_in(weft_loop_t *loop, weft__item_t *item) {
   if (!loop->alone || item->run != NULL) return;
   weft_task_t *task = weft__task_of_item(item);
-  if (!weft__link_linked(&task->registry)) weft__list_push_back(&loop->shards[0].tasks, &task->registry);
+  if (!weft__link_linked(&task->registry) && !weft__future_done(&task->future))
+    weft__list_push_back(&loop->shards[0].tasks, &task->registry);
 }
 
 void weft__registry_remove(weft_loop_t *loop, weft_task_t *task) {

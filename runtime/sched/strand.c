@@ -37,11 +37,18 @@ void weft__strand_unref(weft_strand_t *strand) {
 
 bool weft__strand_moves(const weft_strand_t *strand) { return !strand->loop->alone; }
 
-/* A hop in a strand is marked in the item's address, which is aligned, by the link's position: the mark is kept in the
- * task's own phase (HOP) and read when the member is popped. */
+/* A hop's entry is marked in the task. A canceller makes the task READY first and queues it after: whichever of its
+ * requeue and this push comes second under the lock finds the other's work done. */
 void weft__strand_push(weft_strand_t *strand, weft__item_t *item, bool hop) {
-  (void)hop;
   weft__spin_lock(&strand->lock);
+  if (item->run == NULL) {
+    weft_task_t *task = weft__task_of_item(item);
+    if (hop && weft__word_phase(atom_load(&task->future.word, acquire)) != WEFT__HOP) { /* cancelled: queued, or about to be */
+      weft__spin_unlock(&strand->lock);
+      return;
+    }
+    task->hop_queued = hop;
+  }
   weft__list_push_back(&strand->members, &item->link);
   strand->count++;
   bool start = !strand->active;
@@ -57,6 +64,7 @@ void weft__strand_requeue(weft_strand_t *strand, weft__item_t *item) {
   weft__spin_lock(&strand->lock);
   bool queued = weft__link_linked(&item->link);
   if (queued) {
+    weft__task_of_item(item)->hop_queued = false;
     weft__list_unlink(&item->link);
     weft__list_push_back(&strand->members, &item->link);
   }
@@ -88,17 +96,17 @@ weft__entry_t weft__strand_next(weft_strand_t *strand) {
   if (strand->callbacks && strand->pass_left == 0 && !begin_pass(strand)) return 0;
   weft__spin_lock(&strand->lock);
   weft__link_t *link = weft__list_pop_front(&strand->members);
+  weft__item_t *item = NULL;
+  bool hop = false;
   if (link != NULL) {
     strand->count--;
     strand->running = true;
+    item = weft__container_of(link, weft__item_t, link);
+    hop = item->run == NULL && weft__task_of_item(item)->hop_queued;
   }
   weft__spin_unlock(&strand->lock);
   if (strand->pass_left > 0) strand->pass_left--;
-  if (link == NULL) return 0;
-  weft__item_t *item = weft__container_of(link, weft__item_t, link);
-  bool hop =
-      item->run == NULL && weft__word_phase(atom_load(&weft__task_of_item(item)->future.word, relaxed)) == WEFT__HOP;
-  return (weft__entry_t)item | (hop ? WEFT__ENTRY_HOP : 0);
+  return item == NULL ? 0 : (weft__entry_t)item | (hop ? WEFT__ENTRY_HOP : 0);
 }
 
 void weft__strand_release(weft_strand_t *strand) {
@@ -126,6 +134,19 @@ void weft__strand_stop(weft_strand_t *strand) {
   if (start) weft__schedule_entry(strand->loop, &strand->item, false, false);
 }
 
+void weft__strand_end_run(weft_strand_t *strand) {
+  weft__spin_lock(&strand->lock);
+  strand->stop = strand->stop_next = false; /* of the run that is over */
+  weft__spin_unlock(&strand->lock);
+}
+
+bool weft__strand_is_active(weft_strand_t *strand) {
+  weft__spin_lock(&strand->lock);
+  bool active = strand->active;
+  weft__spin_unlock(&strand->lock);
+  return active;
+}
+
 void weft__strand_run_timers(weft_strand_t *strand) {
   weft_loop_t *loop = strand->loop;
   int64_t next = weft__timers_next(weft__timers_of(loop));
@@ -142,8 +163,9 @@ void weft__strand_run_timers(weft_strand_t *strand) {
 }
 
 void weft__strand_drop(weft_strand_t *strand) {
-  while (weft__list_pop_front(&strand->members) != NULL) {
-  }
+  weft__link_t *link;
+  while ((link = weft__list_pop_front(&strand->members)) != NULL)
+    weft__drop_item(strand->loop, weft__container_of(link, weft__item_t, link));
   strand->count = 0;
   strand->active = false;
   weft__strand_unref(strand);

@@ -27,6 +27,11 @@ static void drop_callback(callback_t *callback) {
 
 static void run_callback(weft__watch_t *watch) {
   callback_t *callback = weft__container_of(watch, callback_t, watch);
+  if (weft__unlikely(weft__loop_refuses_tasks(watch->future->loop))) { /* closed */
+    atom_sub(&watch->future->callbacks, 1, relaxed);
+    drop_callback(callback);
+    return;
+  }
   weft__context_frame_t frame;
   weft__context_enter(&frame, callback->context);
   callback->context = NULL;
@@ -40,8 +45,7 @@ static void run_callback(weft__watch_t *watch) {
       weft__report_callback(watch->future->loop, (const void *)(uintptr_t)callback->fn, &record->error);
     weft__record_unref(record);
   }
-  if (weft__callback_strand(watch->future->loop) != NULL)
-    atom_sub(&watch->future->callbacks, 1, release); /* partner: settle's acquire */
+  atom_sub(&watch->future->callbacks, 1, release); /* partner: the acquires in settle and remove_done_callback_sync */
   drop_callback(callback);
 }
 
@@ -107,11 +111,8 @@ static bool note_cancel(weft_future_t *passed, weft__record_t *reason) {
   return true;
 }
 
-int weft_future_remove_done_callback_sync(weft_future_t *future, weft_done_fn fn, void *data) {
-  int count = weft_future_remove_done_callback(future, fn, data);
-  if (count < 0) return count;
-  int rc = weft__check_suspend("weft_future_remove_done_callback_sync");
-  if (rc < 0) return rc;
+/* One barrier: 0, or an error. */
+static int pass_once(weft_future_t *future) {
   struct barrier *barrier = weft__alloc(sizeof *barrier);
   weft_future_t *passed = weft_loop_create_future(future->loop, 0);
   if (barrier == NULL || passed == NULL) {
@@ -124,9 +125,23 @@ int weft_future_remove_done_callback_sync(weft_future_t *future, weft_done_fn fn
   barrier->passed = weft_future_ref(passed);
   passed->cancel_hook = note_cancel;
   weft__post(future->loop, &barrier->item, weft__callback_strand(future->loop));
-  rc = weft__future_wait(passed, "weft_future_remove_done_callback_sync");
+  int rc = weft__future_wait(passed, "weft_future_remove_done_callback_sync");
   if (rc == 0 && (atom_load(&passed->word, relaxed) & WEFT__W_JOINED)) rc = weft_fail(WEFT_CANCELLED, NULL);
   weft_future_unref(passed);
+  return rc;
+}
+
+int weft_future_remove_done_callback_sync(weft_future_t *future, weft_done_fn fn, void *data) {
+  int count = weft_future_remove_done_callback(future, fn, data);
+  if (count < 0) return count;
+  int rc = weft__check_suspend("weft_future_remove_done_callback_sync");
+  if (rc < 0) return rc;
+  /* One barrier may overtake a callback that another thread has claimed and not queued yet: the count knows of it. */
+  do {
+    int passed = pass_once(future);
+    if (passed == -ENOMEM) return passed;
+    if (passed < 0) rc = passed;
+  } while (atom_load(&future->callbacks, acquire) > 0); /* partner: run_callback's release */
   return rc < 0 ? rc : count;
 }
 
@@ -148,14 +163,17 @@ static void drop_blocking(blocking_t *blocking) {
   weft__free(blocking, sizeof *blocking);
 }
 
-static void wake_blocking(weft__watch_t *watch) {
+/* By whoever completes the future, on its thread: the loop need not run. */
+static bool wake_blocking(weft__watch_t *watch) {
   blocking_t *blocking = weft__container_of(watch, blocking_t, watch);
   weft__mutex_lock(&blocking->mutex);
   blocking->done = true;
   weft__cond_signal(&blocking->done_cond);
   weft__mutex_unlock(&blocking->mutex);
   drop_blocking(blocking);
+  return false;
 }
+static void never_run(weft__watch_t *watch) { (void)watch; }
 
 static blocking_t *new_blocking(void) {
   blocking_t *blocking = weft__alloc(sizeof *blocking);
@@ -185,7 +203,7 @@ int weft_future_wait_blocking(weft_future_t *future, double seconds, void *value
     int64_t deadline = ns == WEFT__TIME_NEVER ? ns : weft__time_add(weft__clock_now(), ns > 0 ? ns : 0);
     blocking_t *blocking = new_blocking();
     if (blocking == NULL) return weft_fail(-ENOMEM, "weft_future_wait_blocking: no memory");
-    weft__future_watch(future, &blocking->watch, wake_blocking, NULL);
+    weft__future_watch_early(future, &blocking->watch, never_run, wake_blocking, NULL);
     weft__mutex_lock(&blocking->mutex);
     bool in_time = true;
     while (!blocking->done && in_time)

@@ -18,8 +18,7 @@
 enum verdict { ASKED, DONE, RETRY, DESCEND };
 
 static void keep_reason(weft_task_t *task, weft__record_t *reason) {
-  if (reason == NULL) return;
-  if (task->cancel_reason != NULL) weft__record_unref(task->cancel_reason);
+  weft__record_unref(task->cancel_reason);
   task->cancel_reason = weft__record_ref(reason);
 }
 
@@ -85,6 +84,17 @@ static enum verdict request_one(weft_task_t *task, weft__record_t *reason, bool 
   return ASKED;
 }
 
+/* `future` is not done and did not take the request (a gather whose children have all ended): while the task waits for it
+ * the request stays with the task, and is delivered when the wait ends. */
+static bool leave_with(weft_task_t *task, weft_future_t *future, weft__record_t *reason) {
+  uint64_t word = weft__word_lock(&task->future.word);
+  bool waits = weft__word_outcome(word) == WEFT__PENDING && weft__word_phase(word) == WEFT__WAITING &&
+               task->waiting_on == future;
+  if (waits) keep_reason(task, reason);
+  weft__word_unlock(&task->future.word, 0, waits ? WEFT__W_MUST_CANCEL : 0);
+  return waits;
+}
+
 bool weft__task_request_cancel_as(weft_task_t *task, weft__record_t *reason, bool count, const void *tag,
                                   unsigned inside) {
   weft_task_t *at = task;
@@ -102,7 +112,7 @@ bool weft__task_request_cancel_as(weft_task_t *task, weft__record_t *reason, boo
       continue;
     }
     if (verdict == DESCEND) {
-      answer = weft__future_cancel(next, reason);
+      answer = weft__future_cancel(next, reason) || leave_with(at, next, reason);
       weft_future_unref(next);
     }
     if (!answer && !(verdict == DONE && at == task)) {

@@ -28,7 +28,7 @@ struct weft_future {
   weft_loop_t *loop; /* borrowed: a loop outlives its futures' use, see weft_loop_close */
   weft__list_t nodes;
   weft__record_t *error; /* owned; written before the outcome is published */
-  /* Several workers: done callbacks that are queued or run. Raised before the outcome is published, or under LOCK, so that
+  /* Done callbacks that are queued or run. Raised before the outcome is published, or under LOCK, so that
    * whoever sees the outcome sees it. */
   _Atomic(unsigned) callbacks;
   unsigned char kind;
@@ -73,6 +73,9 @@ bool weft__future_unwatch(weft_future_t *future, weft__watch_t *watch);
 
 /* Completes; 0 or WEFT_INVALID_STATE. A record is consumed in every case. value may be NULL. */
 int weft__future_complete(weft_future_t *future, enum weft__outcome outcome, const void *value, weft__record_t *record);
+/* The same by whoever holds LOCK and found the future pending; gives LOCK back. */
+void weft__future_complete_locked(weft_future_t *future, enum weft__outcome outcome, const void *value,
+                                  weft__record_t *record);
 /* cancel() of anything that is a future, tasks included. reason is borrowed; NULL: no message. */
 bool weft__future_cancel(weft_future_t *future, weft__record_t *reason);
 /* Suspends the current task until the future is done; cancelling the task cancels the future. 0, or WEFT_CANCELLED if the

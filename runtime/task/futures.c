@@ -78,12 +78,8 @@ static bool lock_pending(weft_future_t *future) {
   }
 }
 
-int weft__future_complete(weft_future_t *future, enum weft__outcome outcome, const void *value,
-                          weft__record_t *record) {
-  if (!lock_pending(future)) {
-    if (record != NULL) weft__record_unref(record);
-    return WEFT_INVALID_STATE;
-  }
+void weft__future_complete_locked(weft_future_t *future, enum weft__outcome outcome, const void *value,
+                                  weft__record_t *record) {
   if (value != NULL) memcpy(future->value.bytes, value, future->value_size);
   future->error = record;
   weft__list_t ready;
@@ -93,11 +89,20 @@ int weft__future_complete(weft_future_t *future, enum weft__outcome outcome, con
     claim_node(weft__container_of(link, weft__node_t, link), &ready);
   weft_loop_t *loop = future->loop;
   /* relaxed: published by the outcome's release below */
-  if (weft__callback_strand(loop) != NULL) atom_add(&future->callbacks, count_callbacks(&ready), relaxed);
+  atom_add(&future->callbacks, count_callbacks(&ready), relaxed);
   /* The release of this step publishes value and record to whoever acquires the outcome; it is our last access to a
    * future that the caller may not own a reference of. */
   weft__word_unlock(&future->word, WEFT__W_NODES, (uint64_t)outcome);
   queue_claimed(loop, &ready);
+}
+
+int weft__future_complete(weft_future_t *future, enum weft__outcome outcome, const void *value,
+                          weft__record_t *record) {
+  if (!lock_pending(future)) {
+    weft__record_unref(record);
+    return WEFT_INVALID_STATE;
+  }
+  weft__future_complete_locked(future, outcome, value, record);
   return 0;
 }
 
@@ -117,8 +122,7 @@ static void watch_future(weft_future_t *future, weft__watch_t *watch, void (*fn)
     weft__word_unlock(&future->word, 0, WEFT__W_NODES);
   } else {
     weft_strand_t *callbacks = weft__callback_strand(future->loop);
-    if (callbacks != NULL && callback)
-      atom_add(&future->callbacks, 1, relaxed); /* seen by whoever is ordered after us */
+    if (callback) atom_add(&future->callbacks, 1, relaxed); /* seen by whoever is ordered after us */
     bool wait = strand == NULL && callbacks != NULL && atom_load(&future->callbacks, acquire) > 0;
     if (early != NULL && !wait && !early(watch)) return;
     weft__post(future->loop, &watch->item, wait ? callbacks : strand);

@@ -27,6 +27,8 @@ int weft__check_suspend(const char *what);
  * worker's ready queue; from a foreign thread in the loop's injection queue. Never fails, never suspends, takes no
  * reference: the caller's claim becomes the queue's. */
 void weft__schedule_task(weft_task_t *task);
+/* The same for a task in phase HOP: its entry is marked. If a cancellation has queued it meanwhile the entry is stale. */
+void weft__schedule_hop(weft_task_t *task);
 /* The same for a task that was never started: it may take the worker's newest slot. */
 void weft__schedule_new(weft_task_t *task);
 /* Queues internal work on `loop`: in `strand` if there is one, else as weft__schedule_task does. */

@@ -14,6 +14,7 @@ enum { WEFT__TASK_STACK_MIN = 8 * 1024, WEFT__SHIELD_LEVELS = 8 };
 struct weft_task {
   weft_future_t future; /* first: a task is a future */
   weft__item_t item;
+  bool hop_queued;           /* in a strand: the entry is a hop's; under the strand's lock */
   weft__fiber_t *fiber;      /* its context while WAITING, READY or HOP; written by the worker it ran on */
   weft_future_t *waiting_on; /* what cancel() passes on to; NULL for a plain wait. Written by the task, read under LOCK */
   weft__record_t *record;    /* last error raised in it; the task's own, owned */
@@ -30,14 +31,14 @@ struct weft_task {
   char default_name[24];
   const void *created_at;    /* return address of create_task */
   size_t stack_size;         /* 0: the loop's */
-  void (*before_suspend)(weft_task_t *task); /* of level-triggered scopes; NULL: none, or they have to keep quiet */
-  unsigned shields;          /* shielded scopes it is in; written by the task, under LOCK */
-  unsigned char deferred[WEFT__SHIELD_LEVELS]; /* under LOCK: requests from outside of the n-th shield, kept until it ends */
-  weft_call_t call;
   void (*finished)(weft_task_t *task); /* internal: called by the task itself just before its outcome is published */
   void *finished_data;
   struct weft__locals *locals; /* see locals.c; NULL: none. The task's own */
   void *scope;               /* innermost level-triggered scope, owned by sync/scopes */
+  void (*before_suspend)(weft_task_t *task); /* of level-triggered scopes; NULL: none, or they have to keep quiet */
+  unsigned shields;          /* shielded scopes it is in; written by the task, under LOCK */
+  unsigned char deferred[WEFT__SHIELD_LEVELS]; /* under LOCK: requests from outside of the n-th shield, kept until it ends */
+  weft_call_t call; /* last: what stands before it is cleared at the creation */
 };
 
 static inline weft_task_t *weft__task_of_future(weft_future_t *future) {
@@ -46,10 +47,10 @@ static inline weft_task_t *weft__task_of_future(weft_future_t *future) {
 }
 static inline weft_task_t *weft__task_of_item(weft__item_t *item) { return weft__container_of(item, weft_task_t, item); }
 
-/* A new task with two references: the caller's and the runtime's. Not queued, not registered. NULL without memory. */
-weft_task_t *weft__task_new(weft_loop_t *loop, const weft_call_t *call, const weft_task_options_t *options);
 /* create_task on a loop, whatever its task factory says. */
 weft_task_t *weft__create_task_plain(weft_loop_t *loop, weft_call_t call, const weft_task_options_t *options);
+/* In a task: a task with an end hook. */
+weft_task_t *weft__create_task_ending(weft_call_t call, void (*finished)(weft_task_t *task), void *data);
 /* Runs a NEW task from start to finish on the caller's stack. Called by the scheduler on a fiber. */
 void weft__task_run(weft_task_t *task);
 /* Ends a NEW task, the current one, that cannot be started. */

@@ -41,34 +41,22 @@ static void finish(weft_task_t *task, int status) {
     weft__record_unref(task->record);
     task->record = NULL;
   }
-  for (;;) {
-    uint64_t word = weft__word_unlocked(&future->word);
-    int code = status >= 0 && (word & WEFT__W_MUST_CANCEL) ? WEFT_CANCELLED : status;
-    if (code != status && record == NULL) {
-      weft__word_lock(&future->word);
-      record = weft__record_ref(task->cancel_reason != NULL ? task->cancel_reason : weft__record_cancelled());
-      weft__word_unlock(&future->word, 0, 0);
-      continue;
-    }
-    enum weft__outcome outcome = code >= 0 ? WEFT__RESULT : code == WEFT_CANCELLED ? WEFT__CANCELLED : WEFT__ERROR;
-    if (word & WEFT__W_NODES) {
-      weft__future_complete(future, outcome, &code, record);
-      weft_future_unref(future);
-      return;
-    }
-    future->value.status = code;
-    future->error = code < 0 ? record : NULL;
-    /* release: value and record to whoever acquires the outcome. Publishes and drops the reference in one step. */
-    if (atom_cas(&future->word, &word, (word | outcome) - WEFT__W_REFERENCE, acq_rel, relaxed)) {
-      if ((word >> 32) == 1) {
-        atom_store(&future->word, (word | outcome), relaxed);
-        weft_future_unref(future);
-      }
-      if (code >= 0) weft__record_unref(record); /* a cancellation that was withdrawn meanwhile */
-      return;
-    }
-    future->error = NULL;
+  uint64_t word = weft__word_unlocked(&future->word);
+  /* The common end: nobody waits, no cancellation is pending. Publishes and drops the reference in one step; release: value
+   * to whoever acquires the outcome. */
+  if (weft__likely(status >= 0 && !(word & (WEFT__W_NODES | WEFT__W_MUST_CANCEL)) && (word >> 32) > 1)) {
+    future->value.status = status;
+    if (atom_cas(&future->word, &word, (word | WEFT__RESULT) - WEFT__W_REFERENCE, acq_rel, relaxed)) return;
   }
+  word = weft__word_lock(&future->word); /* under it no request comes in between */
+  int code = status >= 0 && (word & WEFT__W_MUST_CANCEL) ? WEFT_CANCELLED : status;
+  if (code != status)
+    record = weft__record_ref(task->cancel_reason != NULL ? task->cancel_reason : weft__record_cancelled());
+  enum weft__outcome outcome = code >= 0               ? WEFT__RESULT
+                               : code == WEFT_CANCELLED ? WEFT__CANCELLED
+                                                        : WEFT__ERROR;
+  weft__future_complete_locked(future, outcome, &code, record);
+  weft_future_unref(future);
 }
 
 void weft__task_run(weft_task_t *task) {
@@ -181,9 +169,10 @@ const weft_error_t *weft_task_error(weft_task_t *task) {
 const char *weft_task_get_name(const weft_task_t *task) {
   if (task->name != NULL) return task->name;
   weft_task_t *self = (weft_task_t *)task; /* the text is made when first asked for; const promises the same answer */
+  char text[sizeof self->default_name];
+  snprintf(text, sizeof text, "Task-%llu", (unsigned long long)task->number);
   weft__word_lock(&self->future.word);
-  if (self->default_name[0] == '\0')
-    snprintf(self->default_name, sizeof self->default_name, "Task-%llu", (unsigned long long)task->number);
+  if (self->default_name[0] == '\0') memcpy(self->default_name, text, sizeof text);
   weft__word_unlock(&self->future.word, 0, 0);
   return self->default_name;
 }

@@ -16,6 +16,9 @@ struct parking {
   weft_task_t *task;
   weft__spin_t *lock;
   weft_future_t *future;
+  weft__wait_t *wait;
+  bool keeps_cancel; /* what it waits for did not take the pending cancellation: delivered when the wait ends */
+  bool again;
 };
 
 /* On another stack, the task's context being saved. The parking record lies in the task's frame: nothing of it may be read
@@ -30,7 +33,7 @@ static void after_wait_park(void *argument) {
 
 int weft__wait_park(weft__wait_t *wait, weft__spin_t *lock) {
   weft_task_t *task = wait->task;
-  struct parking parking = {task, lock, NULL};
+  struct parking parking = {.task = task, .lock = lock};
   weft__before_suspend(task);
   task->waiting_on = NULL;
   weft__park(after_wait_park, &parking);
@@ -41,7 +44,10 @@ static bool claim(weft__wait_t *wait, enum weft__phase to) {
   weft_task_t *task = wait->task; /* read before the claim: afterwards the frame may go */
   wait->woken = true;
   if (!weft__word_wake(&task->future.word, to)) return false;
-  weft__schedule_task(task);
+  if (to == WEFT__HOP)
+    weft__schedule_hop(task);
+  else
+    weft__schedule_task(task);
   return true;
 }
 
@@ -53,25 +59,47 @@ bool weft__wait_wake_by_timer(weft__wait_t *wait) {
 
 /* ---- waiting for a future -------------------------------------------------------------------------------------------- */
 
-/* The future's LOCK is held. A cancellation that is pending when the task parks goes to what it waits for, as asyncio's
- * does; only if that is done already it stays with the task. */
+/* The future's LOCK is held. A cancellation that came after the task looked is not for this hook to pass on, which would
+ * race with the future's end: the task goes back and does it itself, before it is in the list again. */
 static void after_future_park(void *argument) {
-  struct parking parking = *(struct parking *)argument;
-  weft_task_t *task = parking.task;
-  /* Once the future's LOCK is free the task may be woken, run and end: what follows needs a reference. Taken on a guess
-   * before the park; MUST_CANCEL cannot be set between the park and the unlock unless it passes through F itself. */
-  weft__word_ref(&task->future.word);
-  uint64_t old = weft__word_park(&task->future.word, false);
-  weft__word_unlock(&parking.future->word, 0, WEFT__W_NODES);
-  if (weft__unlikely(old & WEFT__W_MUST_CANCEL)) {
-    weft__word_lock(&task->future.word);
-    weft__record_t *reason = task->cancel_reason;
-    task->cancel_reason = NULL;
-    weft__word_unlock(&task->future.word, WEFT__W_MUST_CANCEL, 0);
-    weft__task_request_cancel_as(task, reason, false, NULL, UINT_MAX);
-    weft__record_unref(reason);
+  struct parking *frame = argument; /* in the task's frame: alive until the task can be claimed */
+  weft_task_t *task = frame->task;
+  weft_future_t *future = frame->future;
+  weft__word_t *word = &task->future.word;
+  for (;;) {
+    uint64_t value = weft__word_unlocked(word);
+    if (weft__unlikely((value & WEFT__W_MUST_CANCEL) && !frame->keeps_cancel)) {
+      weft__list_unlink(&frame->wait->node.link);
+      frame->again = true;
+      weft__word_yield(word); /* READY, in no list: ours to queue */
+      weft__word_unlock(&future->word, 0, 0);
+      weft__schedule_task(task);
+      return;
+    }
+    if (atom_cas_weak(word, &value, weft__word_with_phase(value, WEFT__WAITING), acq_rel, relaxed)) break;
   }
-  weft_future_unref(&task->future);
+  weft__word_unlock(&future->word, 0, WEFT__W_NODES);
+}
+
+/* By the task itself, which is about to wait: a pending cancellation goes to what it waits for, as asyncio's does. False:
+ * that did not take it, and it stays with the task. */
+static bool pass_on_cancel(weft_task_t *task, weft_future_t *future) {
+  weft__word_t *word = &task->future.word;
+  weft__word_lock(word);
+  weft__record_t *reason = task->cancel_reason;
+  task->cancel_reason = NULL;
+  weft__word_unlock(word, WEFT__W_MUST_CANCEL, 0);
+  bool asked = weft__future_cancel(future, reason);
+  if (!asked) {
+    weft__word_lock(word);
+    if (task->cancel_reason == NULL) {
+      task->cancel_reason = reason;
+      reason = NULL;
+    }
+    weft__word_unlock(word, 0, WEFT__W_MUST_CANCEL);
+  }
+  weft__record_unref(reason);
+  return asked;
 }
 
 /* A cancellation that arrives after the future itself was cancelled adds nothing: the future's error, with its words, is
@@ -92,17 +120,29 @@ int weft__future_wait(weft_future_t *future, const char *what) {
   weft__before_suspend(task);
   weft__wait_t wait;
   weft__wait_init(&wait);
-  task->waiting_on = future;
-  if (future->kind == WEFT__KIND_TASK && weft__run_in_place(task, weft__task_of_future(future)))
-    return after_future_wait(task, future);
-  uint64_t word;
+  struct parking parking = {.task = task, .future = future, .wait = &wait};
   do {
-    word = weft__word_unlocked(&future->word);
-    if (weft__word_outcome(word) != WEFT__PENDING) return 0;
-  } while (!atom_cas_weak(&future->word, &word, word | WEFT__W_LOCK, acquire, relaxed));
-  weft__list_push_back(&future->nodes, &wait.node.link);
-  struct parking parking = {task, NULL, future};
-  weft__park(after_future_park, &parking);
+    if (weft__unlikely(atom_load(&task->future.word, relaxed) & WEFT__W_MUST_CANCEL)) {
+      if (weft__future_done(future)) return 0;
+      parking.keeps_cancel = !pass_on_cancel(task, future);
+      if (!parking.keeps_cancel && weft__future_done(future)) { /* cancelled by us: asyncio's wake-up is one pass away */
+        weft__requeue();
+        return after_future_wait(task, future);
+      }
+    }
+    task->waiting_on = future;
+    if (future->kind == WEFT__KIND_TASK && weft__run_in_place(task, weft__task_of_future(future)))
+      return after_future_wait(task, future);
+    uint64_t word;
+    do {
+      word = weft__word_unlocked(&future->word);
+      if (weft__word_outcome(word) != WEFT__PENDING) return 0;
+    } while (!atom_cas_weak(&future->word, &word, word | WEFT__W_LOCK, acquire, relaxed));
+    weft__list_push_back(&future->nodes, &wait.node.link);
+    parking.again = false;
+    weft__park(after_future_park, &parking);
+    if (weft__unlikely(parking.again)) weft__word_stop_waiting(&task->future.word);
+  } while (weft__unlikely(parking.again));
   return after_future_wait(task, future);
 }
 
@@ -118,8 +158,9 @@ int weft__future_settle(weft_future_t *future, const char *what) {
     if (rc < 0) return rc;
   }
   weft_task_t *task = weft__current_task();
-  if (weft__likely(atom_load(&future->callbacks, acquire) == 0) || task == NULL) return 0;
-  if (task->strand == weft__callback_strand(future->loop)) return 0; /* serial: asyncio's order holds by itself */
+  weft_strand_t *callbacks = weft__callback_strand(future->loop);
+  if (weft__likely(callbacks == NULL || atom_load(&future->callbacks, acquire) == 0) || task == NULL) return 0;
+  if (task->strand == callbacks) return 0; /* serial: asyncio's order holds by itself */
   weft__park(after_settle_park, task);
   weft__word_stop_waiting(&task->future.word); /* no suspension of asyncio's: what was asked meanwhile stays pending */
   return 0;

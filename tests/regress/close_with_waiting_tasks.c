@@ -4,7 +4,7 @@
 #include <weft.h>
 
 static int reports;
-static weft_task_t *waiter;
+static weft_task_t *waiter, *child;
 
 static int count_report(weft_loop_t *loop, const weft_error_context_t *context, void *data) {
   (void)loop, (void)context, (void)data;
@@ -20,12 +20,9 @@ static int waits(weft_task_t *task) { return weft_await(task); }
 
 static WEFT_ASYNC(makes_child);
 static int makes_child(void) {
-  weft_task_t *child = weft_create_task(sleeps_async());
-  weft_detach(weft_task_ref(child));
-  int rc = weft_sleep(0); /* it starts by itself: not in place */
-  if (rc == 0) rc = weft_await(child);
-  weft_task_unref(child);
-  return rc;
+  child = weft_create_task(sleeps_async()); /* the handle is the program's: this frame will not come back to drop it */
+  int rc = weft_sleep(0);                   /* it starts by itself: not in place */
+  return rc == 0 ? weft_await(child) : rc;
 }
 
 static WEFT_ASYNC(leaves_them, bool);
@@ -50,6 +47,7 @@ static int check(unsigned workers, bool keep) {
   weft_loop_close(loop);
   bool ended = waiter == NULL || weft_task_cancelled(waiter);
   weft_task_unref(waiter);
+  weft_detach(child);
   printf("%u workers, handle %s: status %d, %d of 3 tasks reported, ended %d\n", workers, keep ? "kept" : "dropped", rc,
          reports, ended);
   return rc != 0 || reports != 3 || !ended;
