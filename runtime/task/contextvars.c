@@ -107,10 +107,10 @@ static int assign(values_t **slot, const weft_contextvar_t *var, void *value) {
   atom_init(&made->head.refs, 1);
   made->head.is_context = false;
   made->count = count + !known;
-  if (at > 0) memcpy(made->entries, old->entries, at * sizeof(entry_t));
+  if (old != NULL && at > 0) memcpy(made->entries, old->entries, at * sizeof(entry_t));
   made->entries[at] = (entry_t){var, value};
   size_t rest = count - at - known;
-  if (rest > 0) memcpy(&made->entries[at + 1], &old->entries[at + known], rest * sizeof(entry_t));
+  if (old != NULL && rest > 0) memcpy(&made->entries[at + 1], &old->entries[at + known], rest * sizeof(entry_t));
   *slot = made;
   unref_values(old);
   return 0;
