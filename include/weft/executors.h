@@ -86,19 +86,60 @@ WEFT_API int weft_thread_pool_open(unsigned max_threads, const char *name, weft_
 
 /* ---- pools of processes ---- */
 
-/* Flags of weft_process_pool_open. */
+/* A function that processes of a pool may be asked to run. */
+typedef struct weft_export {
+  int (*entry)(void *args);
+  const char *file, *name;
+  struct weft_export *next;
+} weft_export_t;
+
+/* weft_export_register [A]: by WEFT_EXPORT. export is kept for ever. */
+WEFT_API void weft_export_register(weft_export_t *export_);
+
+/* WEFT_EXPORT(fn): at file scope, behind WEFT_ASYNC(fn, …): lets pools of processes run fn, by its file and name. Of two
+ * functions of one name a call means the one that is exported where it is built. */
+#define WEFT_EXPORT(fn)                                                                                                \
+  static weft_export_t fn##_export_ = {fn##_entry_, __FILE__, #fn, NULL};                                              \
+  __attribute__((constructor)) static void fn##_export_register_(void) { weft_export_register(&fn##_export_); }        \
+  struct weft_export
+
+/* Flags of weft_process_pool_options. */
 enum weft_pool_flags {
   WEFT_POOL_ISOLATE = 1 /* a crash fails its own job only; else all pending ones, as in asyncio */
 };
 
-/* weft_process_pool_prepare: forks the process from which pools' workers come; at the start of main, before any thread.
- * 0, or the system's error. */
+/* All zero: the defaults. Copied. */
+typedef struct weft_process_pool_options {
+  unsigned max_workers;           /* 0: the processors */
+  unsigned flags;                 /* enum weft_pool_flags */
+  unsigned max_tasks_per_child;   /* a process ends after so many jobs, another takes its place; 0: never */
+  const weft_call_t *initializer; /* exported; run first in each process; its failure breaks the pool; NULL: none */
+} weft_process_pool_options_t;
+
+/* weft_process_pool_prepare: forks the process from which all pools' processes come. At the start of main, before any
+ * thread: what threads hold locked at that moment stays locked there. Opening a pool does it if need be. 0, or the
+ * system's error. */
 WEFT_API int weft_process_pool_prepare(void);
 
-/* weft_process_pool_open [A], ProcessPoolExecutor: *out is filled: the pool, to be closed, or NULL. A call's bytes
- * cross to the worker, so its arguments must be plain values, and its function be registered by WEFT_EXPORT(fn).
- * max_workers 0: the processors. -EINVAL, -ENOMEM, -EAGAIN. */
+/* weft_process_pool_open_with [A], ProcessPoolExecutor: *out is filled: the pool, to be closed, or NULL. Processes start
+ * as jobs come. A call's bytes cross to the process, so its arguments must be plain values; so do its status and its
+ * error. A function that is not exported fails its job with WEFT_VALUE; a process that dies, with WEFT_BROKEN_POOL.
+ * options NULL: the defaults. -EINVAL, -ENOMEM, -EAGAIN. */
+WEFT_API int weft_process_pool_open_with(const weft_process_pool_options_t *options, weft_executor_t **out);
+
+/* weft_process_pool_open [A]: the same with the two usual options. */
 WEFT_API int weft_process_pool_open(unsigned max_workers, unsigned flags, weft_executor_t **out);
+
+/* weft_run_for_result [S]: weft_run_in_executor for a job that gives bytes back, on any pool: result is filled with the
+ * size bytes that the function passed to weft_job_result. WEFT_VALUE: it ended well and passed none, or another
+ * number. */
+WEFT_API WEFT_NODISCARD int weft_run_for_result(weft_executor_t *executor, weft_call_t call, void *result, size_t size);
+
+/* weft_job_result_sized: for the function of a job: the bytes that weft_run_for_result is to be given; copied, the last
+ * ones count. 0; -EPERM outside of jobs; -ENOMEM. Usually through the macro below. */
+WEFT_API int weft_job_result_sized(const void *data, size_t size);
+/* weft_job_result(&value): the size is the value's. */
+#define weft_job_result(value) weft_job_result_sized((value), sizeof *(value))
 #ifdef __cplusplus
 }
 #endif

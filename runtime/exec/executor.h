@@ -21,6 +21,14 @@
 
 enum weft__job_state { WEFT__JOB_PENDING, WEFT__JOB_RUNNING, WEFT__JOB_DONE, WEFT__JOB_WITHDRAWN };
 
+/* What a job's function handed to weft_job_result. */
+typedef struct weft__output {
+  void *data; /* owned; NULL: nothing, or nothing of it */
+  size_t size;
+  bool given;
+} weft__output_t;
+void weft__output_drop(weft__output_t *output);
+
 typedef struct weft__job weft__job_t;
 struct weft__job {
   weft__link_t link;           /* the executor's */
@@ -28,6 +36,7 @@ struct weft__job {
   weft_call_t *call;           /* borrowed from the job's owner */
   weft_contextvars_t *context; /* to run in; owned; NULL: an empty one */
   enum weft__lane lane;
+  weft__output_t output;   /* the owner's, once the job is finished */
   _Atomic(int) state;      /* enum weft__job_state */
   _Atomic(bool) cancelled; /* somebody asked for its end while it runs */
   /* record is owned by the callee; NULL unless status < 0. The job may be gone when it returns. */
@@ -69,6 +78,8 @@ int weft__job_submit(weft__job_t *job, weft_executor_t *executor, bool room);
 bool weft__job_withdraw(weft__job_t *job);
 /* By an executor, on a thread outside of every loop: calls the function, then finish. */
 void weft__job_run(weft__job_t *job);
+/* The call alone: its status, and *record, owned, if that is an error. Consumes the context. */
+int weft__call_run(weft_call_t *call, weft_contextvars_t *context, weft__output_t *output, weft__record_t **record);
 /* The executor whose job this thread runs, or NULL. */
 weft_executor_t *weft__job_executor_here(void);
 

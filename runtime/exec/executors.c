@@ -33,6 +33,7 @@ typedef struct promised {
 static void unref_promised(promised_t *self) {
   if (atom_sub(&self->refs, 1, acq_rel) != 1) return; /* acq_rel: both sides are through */
   weft__executor_unref(self->job.executor);
+  weft__output_drop(&self->job.output);
   weft__free(self, sizeof *self);
 }
 
@@ -216,6 +217,7 @@ static int report(mapped_t jobs[], size_t n, int statuses[]) {
     if (statuses != NULL) statuses[i] = jobs[i].status;
     if (first == NULL) first = weft__record_ref(jobs[i].record);
     weft__record_unref(jobs[i].record);
+    weft__output_drop(&jobs[i].job.output);
   }
   if (first == NULL) return 0;
   weft__set_error(first);

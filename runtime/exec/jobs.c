@@ -1,6 +1,9 @@
 /* jobs.c: jobs and executors as such: see executor.h. */
+#include <errno.h>
+#include <string.h>
 #include <weft/threads.h>
 
+#include "base/alloc.h"
 #include "exec/executor.h"
 #include "task/contextvars.h"
 #include "task/future.h"
@@ -33,6 +36,7 @@ void weft__job_init(weft__job_t *job, weft_call_t *call,
   job->call = call;
   job->context = NULL;
   job->lane = WEFT__LANE_USER;
+  job->output = (weft__output_t){NULL, 0, false};
   atom_init(&job->state, WEFT__JOB_PENDING);
   atom_init(&job->cancelled, false);
   job->finish = finish;
@@ -53,22 +57,50 @@ int weft__job_submit(weft__job_t *job, weft_executor_t *executor, bool room) {
 
 bool weft__job_withdraw(weft__job_t *job) { return job->executor->kind->withdraw(job->executor, job); }
 
-/* The job that this thread runs. Jobs do not change threads. */
+/* The job that this thread runs, and where its result goes. Jobs do not change threads. */
 static __thread weft__job_t *running;
+static __thread weft__output_t *output_here;
 
-void weft__job_run(weft__job_t *job) {
+void weft__output_drop(weft__output_t *output) {
+  weft__free(output->data, output->size);
+  *output = (weft__output_t){NULL, 0, false};
+}
+
+int weft__call_run(weft_call_t *call, weft_contextvars_t *context, weft__output_t *output, weft__record_t **record) {
   weft__context_frame_t frame;
-  weft__context_enter(&frame, job->context);
-  job->context = NULL;
+  weft__output_t *outer = output_here;
+  weft__context_enter(&frame, context);
   weft__set_error(NULL); /* the record here is this job's from now on */
-  weft__job_t *outer = running;
-  running = job;
-  int status = job->call->entry(job->call->args.bytes);
-  running = outer;
-  weft__record_t *record = status < 0 ? weft__record_for(status) : NULL;
+  output_here = output;
+  int status = call->entry(call->args.bytes);
+  output_here = outer;
+  *record = status < 0 ? weft__record_for(status) : NULL;
   weft__set_error(NULL);
   weft__context_leave(&frame);
+  return status;
+}
+
+void weft__job_run(weft__job_t *job) {
+  weft_contextvars_t *context = job->context;
+  weft__record_t *record;
+  weft__job_t *outer = running;
+  job->context = NULL;
+  running = job;
+  int status = weft__call_run(job->call, context, &job->output, &record);
+  running = outer;
   job->finish(job, status, record);
+}
+
+int weft_job_result_sized(const void *data, size_t size) {
+  if (output_here == NULL || weft__current_loop() != NULL)
+    return weft_fail(-EPERM, "weft_job_result: not inside of a job");
+  if (data == NULL && size > 0) return weft_fail(-EINVAL, "weft_job_result: no data");
+  void *copy = size > 0 ? weft__alloc(size) : NULL;
+  if (size > 0 && copy == NULL) return weft_fail(-ENOMEM, "weft_job_result: no memory for %zu bytes", size);
+  if (size > 0) memcpy(copy, data, size);
+  weft__output_drop(output_here);
+  *output_here = (weft__output_t){copy, size, true};
+  return 0;
 }
 
 weft_executor_t *weft__job_executor_here(void) { return running != NULL ? running->executor : NULL; }

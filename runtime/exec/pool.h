@@ -42,6 +42,7 @@ typedef struct weft__pool_thread {
   bool stuck;       /* the watcher saw it in one job for too long */
   uint64_t jobs;    /* begun so far */
   uint64_t sampled; /* jobs, at the watcher's last look */
+  void *crew_data;  /* the crew's */
 } weft__pool_thread_t;
 
 typedef struct weft__pool_lane {
@@ -49,6 +50,14 @@ typedef struct weft__pool_lane {
   size_t length;
   unsigned running, max;
 } weft__pool_lane_t;
+
+struct weft__thread_pool;
+/* What its threads do with a job, where they do not call the function themselves. All without the lock. */
+typedef struct weft__pool_crew {
+  void (*run)(struct weft__thread_pool *pool, weft__pool_thread_t *thread, weft__job_t *job);
+  void (*leave)(struct weft__thread_pool *pool, weft__pool_thread_t *thread); /* the thread's last act */
+  void (*free)(struct weft__thread_pool *pool);                               /* before the pool's memory goes */
+} weft__pool_crew_t;
 
 typedef struct weft__thread_pool {
   weft_executor_t base; /* first */
@@ -62,7 +71,10 @@ typedef struct weft__thread_pool {
   unsigned busy_count, stuck_count; /* of the active ones: in a job; in one for too long */
   bool searching;                   /* some thread looks for a job before it goes to bed */
   unsigned burst;                   /* how many get up at the next stall */
-  bool closed, broken, ended;
+  bool closed, ended;
+  const char *broken;            /* why no job can run any more; static; NULL: it is well */
+  const weft__pool_crew_t *crew; /* NULL: none */
+  void *crew_data;
   size_t queue_limit;
   weft__list_t room; /* tasks that wait for the queue to get shorter */
   int64_t keep_alive;
@@ -106,7 +118,8 @@ void weft__pool_admit(weft_task_t *task);
 bool weft__pool_is_the_end(weft__thread_pool_t *pool);
 /* Ends every job that waits but `own` with that error. Without the lock. */
 void weft__pool_dismiss_all(weft__thread_pool_t *pool, const weft__job_t *own, int code, const char *words);
-/* The initializer failed. */
-void weft__pool_break(weft__thread_pool_t *pool);
+/* From now on there are no jobs any more: those that wait end with WEFT_BROKEN_POOL. words are static. True: it was well
+ * before. */
+bool weft__pool_break(weft__thread_pool_t *pool, const char *words);
 
 #endif

@@ -145,7 +145,7 @@ static void watch(pool_t *pool, thread_t *self) {
   int64_t period = WATCH_NS, marked = 0;
   uint64_t mark = 0;
   unsigned quiet = 0;
-  while (pool->watcher == self && !pool->closed && !pool->broken) {
+  while (pool->watcher == self && !pool->closed && pool->broken == NULL) {
     sample(pool);
     uint64_t before = atom_load(&pool->popped, relaxed); /* under the lock */
     int64_t now = weft__clock_now();
@@ -213,7 +213,7 @@ static bool search(pool_t *pool) {
 
 /* False: it has slept long enough to retire. */
 static bool rest(pool_t *pool, thread_t *self) {
-  if (search(pool) || pool->closed || pool->broken) return true;
+  if (search(pool) || pool->closed || pool->broken != NULL) return true;
   leave_active(pool, self);
   self->place = WEFT__IDLE;
   weft__list_push_front(&pool->idle, &self->link);
@@ -247,7 +247,10 @@ static void run_one(pool_t *pool, thread_t *self, weft__job_t *job) {
   weft__spin_unlock(&pool->lock);
   weft_ignore(weft__pool_obey(pool, order)); /* without a further thread this one comes back for the rest */
   weft__pool_admit(next);
-  weft__job_run(job);
+  if (pool->crew != NULL)
+    pool->crew->run(pool, self, job);
+  else
+    weft__job_run(job);
   weft__spin_lock(&pool->lock);
   self->busy = false;
   pool->busy_count--;
@@ -263,7 +266,7 @@ static int thread_main(void *argument) {
   pool_t *pool = self->pool;
   self->handle = weft__thread_self();
   bool fit = initialize(pool);
-  if (!fit) weft__pool_break(pool);
+  if (!fit) weft__pool_break(pool, "A thread initializer failed, the thread pool is not usable anymore");
   weft__spin_lock(&pool->lock);
   weft__list_push_back(&pool->active, &self->link); /* counted there already */
   if (self->place == WEFT__WATCHER && pool->watcher == NULL && fit) {
@@ -278,7 +281,14 @@ static int thread_main(void *argument) {
       run_one(pool, self, job);
       continue;
     }
-    if (pool->closed || pool->broken || !rest(pool, self)) break;
+    if (pool->closed || pool->broken != NULL || !rest(pool, self)) break;
+  }
+  if (pool->crew != NULL) {
+    pool->busy_count++; /* nobody may count on it any more */
+    weft__spin_unlock(&pool->lock);
+    pool->crew->leave(pool, self);
+    weft__spin_lock(&pool->lock);
+    pool->busy_count--;
   }
   leave_active(pool, self);
   pool->threads--;

@@ -127,13 +127,13 @@ void weft__pool_dismiss_all(pool_t *pool, const weft__job_t *own, int code, cons
   tell(&leaving, code, words);
 }
 
-static const char broken_words[] = "A thread initializer failed, the thread pool is not usable anymore";
-
-void weft__pool_break(pool_t *pool) {
+bool weft__pool_break(pool_t *pool, const char *words) {
   weft__spin_lock(&pool->lock);
-  pool->broken = true;
+  bool first = pool->broken == NULL;
+  if (first) pool->broken = words;
   weft__spin_unlock(&pool->lock);
-  weft__pool_dismiss_all(pool, NULL, WEFT_BROKEN_POOL, broken_words);
+  if (first) weft__pool_dismiss_all(pool, NULL, WEFT_BROKEN_POOL, words);
+  return first;
 }
 
 /* ---- the executor ------------------------------------------------------------------------------------------------------ */
@@ -141,10 +141,11 @@ void weft__pool_break(pool_t *pool) {
 static int submit(weft_executor_t *executor, weft__job_t *job) {
   pool_t *pool = pool_of(executor);
   weft__spin_lock(&pool->lock);
-  bool closed = pool->closed, broken = pool->broken;
-  if (weft__unlikely(closed || broken || full(pool, job->lane))) {
+  bool closed = pool->closed;
+  const char *broken = pool->broken;
+  if (weft__unlikely(closed || broken != NULL || full(pool, job->lane))) {
     weft__spin_unlock(&pool->lock);
-    if (broken) return weft_fail(WEFT_BROKEN_POOL, "%s", broken_words);
+    if (broken != NULL) return weft_fail(WEFT_BROKEN_POOL, "%s", broken);
     if (closed) return weft_fail(WEFT_RUNTIME, "cannot schedule new futures after shutdown");
     return weft_fail(WEFT_QUEUE_FULL, "the pool's queue has reached its limit of %zu jobs", pool->queue_limit);
   }
@@ -170,7 +171,7 @@ static int await_room(weft_executor_t *executor) {
   pool_t *pool = pool_of(executor);
   weft_loop_t *loop = weft__current_task()->future.loop;
   weft__spin_lock(&pool->lock);
-  if (!full(pool, WEFT__LANE_USER) || pool->closed || pool->broken) {
+  if (!full(pool, WEFT__LANE_USER) || pool->closed || pool->broken != NULL) {
     weft__spin_unlock(&pool->lock);
     return 0;
   }
@@ -220,6 +221,7 @@ static void reap(weft_executor_t *executor) { weft__pool_join_dead(pool_of(execu
 static void free_pool(weft_executor_t *executor) {
   pool_t *pool = pool_of(executor);
   WEFT__ASSERT(pool->threads == 0 && weft__list_empty(&pool->dead));
+  if (pool->crew != NULL) pool->crew->free(pool);
   weft__free(pool, sizeof *pool);
 }
 

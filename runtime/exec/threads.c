@@ -123,7 +123,24 @@ static int answer(int status, weft__record_t *record) {
   return status;
 }
 
-static int run_framed(weft_executor_t *executor, weft_call_t *call, weft_contextvars_t *context) {
+/* A result that is waited for, or result NULL. */
+static int take_result(awaited_t *self, void *result, size_t size) {
+  weft__output_t *output = &self->job.output;
+  int rc = self->status;
+  if (result != NULL && rc >= 0) {
+    if (output->given && output->size == size)
+      memcpy(result, output->data, size);
+    else
+      rc = weft_fail(WEFT_VALUE,
+                     output->given ? "%s gave a result of %zu bytes, %zu were expected" : "%s gave no result",
+                     self->job.call->name, output->size, size);
+  }
+  weft__output_drop(output);
+  return rc == self->status ? answer(rc, self->record) : rc;
+}
+
+static int run_framed(weft_executor_t *executor, weft_call_t *call, weft_contextvars_t *context, void *result,
+                      size_t size) {
   awaited_t self;
   awaited_init(&self, call, finish_framed);
   int rc = submit(&self, executor, context, WEFT__LANE_USER);
@@ -144,22 +161,33 @@ static int run_framed(weft_executor_t *executor, weft_call_t *call, weft_context
   }
   weft__spin_unlock(&self.lock);
   if (hushed != NULL) weft__unhush(task, hushed);
-  if (reason == NULL) return answer(self.status, self.record);
+  if (reason == NULL) return take_result(&self, result, size);
   weft__record_unref(self.record);
+  weft__output_drop(&self.job.output);
   return answer(WEFT_CANCELLED, reason);
 }
 
 int weft_to_thread(weft_call_t call) {
   int rc = check(&call, "weft_to_thread");
   if (rc < 0) return rc;
-  return run_framed(weft__default_executor(weft__current_loop(), WEFT__LANE_USER), &call, weft__context_of_new_task());
+  return run_framed(weft__default_executor(weft__current_loop(), WEFT__LANE_USER), &call, weft__context_of_new_task(),
+                    NULL, 0);
+}
+
+static int run_there(weft_executor_t *executor, weft_call_t *call, void *result, size_t size, const char *what) {
+  int rc = check(call, what);
+  if (rc < 0) return rc;
+  if (executor == NULL) executor = weft__default_executor(weft__current_loop(), WEFT__LANE_USER);
+  return run_framed(executor, call, NULL, result, size);
 }
 
 int weft_run_in_executor(weft_executor_t *executor, weft_call_t call) {
-  int rc = check(&call, "weft_run_in_executor");
-  if (rc < 0) return rc;
-  if (executor == NULL) executor = weft__default_executor(weft__current_loop(), WEFT__LANE_USER);
-  return run_framed(executor, &call, NULL);
+  return run_there(executor, &call, NULL, 0, "weft_run_in_executor");
+}
+
+int weft_run_for_result(weft_executor_t *executor, weft_call_t call, void *result, size_t size) {
+  if (result == NULL) return weft_fail(-EINVAL, "weft_run_for_result: no place for the result");
+  return run_there(executor, &call, result, size, "weft_run_for_result");
 }
 
 /* ---- the job that owns its arguments ------------------------------------------------------------------------------------ */
@@ -174,6 +202,7 @@ typedef struct owned {
 static void unref_owned(owned_t *self) {
   if (atom_sub(&self->refs, 1, acq_rel) != 1) return; /* acq_rel: both sides are through */
   weft__record_unref(self->base.record);
+  weft__output_drop(&self->base.job.output);
   weft__free(self, sizeof *self);
 }
 
