@@ -154,7 +154,8 @@ static void hand_on_lookout(weft__worker_t *worker) {
 
 static void wake_dozing_lookout(weft_loop_t *loop) {
   bool dozes = true;
-  if (!atom_load(&loop->lookout_dozes, seq_cst) || /* partner: the doze's look at idle_count */ !atom_cas(&loop->lookout_dozes, &dozes, false, seq_cst, relaxed))
+  if (!atom_load(&loop->lookout_dozes, seq_cst) ||
+      /* partner: the doze's look at idle_count */ !atom_cas(&loop->lookout_dozes, &dozes, false, seq_cst, relaxed))
     return;
   unsigned lookout = atom_load(&loop->lookout, relaxed);
   if (lookout != 0) weft__reactor_ring(loop->workers[lookout - 1].reactor);
@@ -217,7 +218,8 @@ static int64_t until_timer(weft__worker_t *worker) {
   int64_t next = weft__timers_next(timers);
   if (next == INT64_MAX) return -1;
   int64_t left = next - weft__loop_now(loop);
-  if (left <= 0 && loop->main_strand != NULL && weft__strand_is_active(loop->main_strand)) return -1; /* its runner looks */
+  if (left <= 0 && loop->main_strand != NULL && weft__strand_is_active(loop->main_strand))
+    return -1; /* its runner looks */
   return left > 0 ? left : 0;
 }
 

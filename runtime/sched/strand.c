@@ -43,7 +43,8 @@ void weft__strand_push(weft_strand_t *strand, weft__item_t *item, bool hop) {
   weft__spin_lock(&strand->lock);
   if (item->run == NULL) {
     weft_task_t *task = weft__task_of_item(item);
-    if (hop && weft__word_phase(atom_load(&task->future.word, acquire)) != WEFT__HOP) { /* cancelled: queued, or about to be */
+    if (hop &&
+        weft__word_phase(atom_load(&task->future.word, acquire)) != WEFT__HOP) { /* cancelled: queued, or about to be */
       weft__spin_unlock(&strand->lock);
       return;
     }

@@ -14,7 +14,8 @@
 
 /* What a task, callback or job created here and now starts with: owned, NULL when empty. Never fails. */
 weft_contextvars_t *weft__context_of_new_task(void);
-weft_contextvars_t *weft__context_ref(weft_contextvars_t *context); /* NULL stays NULL; dropped by weft_contextvars_unref */
+weft_contextvars_t *weft__context_ref(
+    weft_contextvars_t *context); /* NULL stays NULL; dropped by weft_contextvars_unref */
 
 /* What runs on this thread outside of any task (a callback, a pool job) runs in a context between enter and leave. The
  * frame lies on the caller's stack; frames nest; nothing in between may suspend. */

@@ -14,38 +14,42 @@ enum { WEFT__TASK_STACK_MIN = 8 * 1024, WEFT__SHIELD_LEVELS = 8 };
 struct weft_task {
   weft_future_t future; /* first: a task is a future */
   weft__item_t item;
-  bool hop_queued;           /* in a strand: the entry is a hop's; under the strand's lock */
-  weft__fiber_t *fiber;      /* its context while WAITING, READY or HOP; written by the worker it ran on */
-  weft_future_t *waiting_on; /* what cancel() passes on to; NULL for a plain wait. Written by the task, read under LOCK */
-  weft__record_t *record;    /* last error raised in it; the task's own, owned */
+  bool hop_queued;      /* in a strand: the entry is a hop's; under the strand's lock */
+  weft__fiber_t *fiber; /* its context while WAITING, READY or HOP; written by the worker it ran on */
+  weft_future_t
+      *waiting_on;        /* what cancel() passes on to; NULL for a plain wait. Written by the task, read under LOCK */
+  weft__record_t *record; /* last error raised in it; the task's own, owned */
   weft__record_t *cancel_reason; /* of the undelivered request; under LOCK, owned, NULL: no message */
-  int cancelling;            /* requests so far; under LOCK */
-  const void *cancel_tag;    /* under LOCK, while MUST_CANCEL is set: the scope that alone asked for it, or NULL */
-  unsigned pinned;           /* 0 any worker, n: the n-th only */
-  weft_strand_t *strand;     /* owned reference or NULL */
-  weft_contextvars_t *context; /* owned reference or NULL: empty */
+  int cancelling;                /* requests so far; under LOCK */
+  const void *cancel_tag;        /* under LOCK, while MUST_CANCEL is set: the scope that alone asked for it, or NULL */
+  unsigned pinned;               /* 0 any worker, n: the n-th only */
+  weft_strand_t *strand;         /* owned reference or NULL */
+  weft_contextvars_t *context;   /* owned reference or NULL: empty */
   weft__link_t registry;
   unsigned registry_shard;
-  uint64_t number;           /* of the default name */
-  char *name;                /* copied, or NULL: Task-<number> */
+  uint64_t number; /* of the default name */
+  char *name;      /* copied, or NULL: Task-<number> */
   char default_name[24];
-  const void *created_at;    /* return address of create_task */
-  size_t stack_size;         /* 0: the loop's */
+  const void *created_at;              /* return address of create_task */
+  size_t stack_size;                   /* 0: the loop's */
   void (*finished)(weft_task_t *task); /* internal: called by the task itself just before its outcome is published */
   void *finished_data;
-  struct weft__locals *locals; /* see locals.c; NULL: none. The task's own */
-  void *scope;               /* innermost level-triggered scope, owned by sync/scopes */
+  struct weft__locals *locals;               /* see locals.c; NULL: none. The task's own */
+  void *scope;                               /* innermost level-triggered scope, owned by sync/scopes */
   void (*before_suspend)(weft_task_t *task); /* of level-triggered scopes; NULL: none, or they have to keep quiet */
-  unsigned shields;          /* shielded scopes it is in; written by the task, under LOCK */
-  unsigned char deferred[WEFT__SHIELD_LEVELS]; /* under LOCK: requests from outside of the n-th shield, kept until it ends */
-  weft_call_t call; /* last: what stands before it is cleared at the creation */
+  unsigned shields;                          /* shielded scopes it is in; written by the task, under LOCK */
+  unsigned char
+      deferred[WEFT__SHIELD_LEVELS]; /* under LOCK: requests from outside of the n-th shield, kept until it ends */
+  weft_call_t call;                  /* last: what stands before it is cleared at the creation */
 };
 
 static inline weft_task_t *weft__task_of_future(weft_future_t *future) {
   WEFT__DEBUG_ASSERT(future->kind == WEFT__KIND_TASK);
   return weft__container_of(future, weft_task_t, future);
 }
-static inline weft_task_t *weft__task_of_item(weft__item_t *item) { return weft__container_of(item, weft_task_t, item); }
+static inline weft_task_t *weft__task_of_item(weft__item_t *item) {
+  return weft__container_of(item, weft_task_t, item);
+}
 
 /* create_task on a loop, whatever its task factory says. */
 weft_task_t *weft__create_task_plain(weft_loop_t *loop, weft_call_t call, const weft_task_options_t *options);

@@ -52,9 +52,7 @@ static void finish(weft_task_t *task, int status) {
   int code = status >= 0 && (word & WEFT__W_MUST_CANCEL) ? WEFT_CANCELLED : status;
   if (code != status)
     record = weft__record_ref(task->cancel_reason != NULL ? task->cancel_reason : weft__record_cancelled());
-  enum weft__outcome outcome = code >= 0               ? WEFT__RESULT
-                               : code == WEFT_CANCELLED ? WEFT__CANCELLED
-                                                        : WEFT__ERROR;
+  enum weft__outcome outcome = code >= 0 ? WEFT__RESULT : code == WEFT_CANCELLED ? WEFT__CANCELLED : WEFT__ERROR;
   weft__future_complete_locked(future, outcome, &code, record);
   weft_future_unref(future);
 }

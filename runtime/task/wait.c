@@ -125,7 +125,8 @@ int weft__future_wait(weft_future_t *future, const char *what) {
     if (weft__unlikely(atom_load(&task->future.word, relaxed) & WEFT__W_MUST_CANCEL)) {
       if (weft__future_done(future)) return 0;
       parking.keeps_cancel = !pass_on_cancel(task, future);
-      if (!parking.keeps_cancel && weft__future_done(future)) { /* cancelled by us: asyncio's wake-up is one pass away */
+      if (!parking.keeps_cancel &&
+          weft__future_done(future)) { /* cancelled by us: asyncio's wake-up is one pass away */
         weft__requeue();
         return after_future_wait(task, future);
       }

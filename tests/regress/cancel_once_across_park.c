@@ -35,8 +35,9 @@ static int program(int rounds) {
     weft_future_t *future = weft_future_open(0);
     if (future == NULL) return -ENOMEM;
     weft_task_cancel(self, NULL);
-    weft_future_unref(atomic_exchange(&posted, weft_future_ref(future))); /* one that was cancelled before it was taken */
-    int rc = weft_await_future(future, NULL); /* 0: it was done already, which is no suspension */
+    weft_future_unref(
+        atomic_exchange(&posted, weft_future_ref(future))); /* one that was cancelled before it was taken */
+    int rc = weft_await_future(future, NULL);               /* 0: it was done already, which is no suspension */
     if (rc != 0 && rc != WEFT_CANCELLED) return rc;
     weft_task_uncancel(self); /* also withdraws what was not delivered */
     for (int again = 0; again < 2; again++)

@@ -259,8 +259,7 @@ static void isolated_crashes(void **state) {
     weft_future_t *crashes = weft_executor_submit(pool, crash_async(i == 1 ? SIGSEGV : SIGKILL));
     weft_future_t *waits = weft_executor_submit(pool, give_async(5));
     assert_int_equal(wait_for(crashes), WEFT_BROKEN_POOL);
-    if (strstr(weft_error()->message, i == 1 ? "signal 11" : "signal 9") == NULL)
-      fail_msg("%s", weft_error()->message);
+    if (strstr(weft_error()->message, i == 1 ? "signal 11" : "signal 9") == NULL) fail_msg("%s", weft_error()->message);
     assert_int_equal(wait_for(waits), 5);
   }
   assert_int_equal(run_there(pool, leave_async(0, 77)), WEFT_BROKEN_POOL);
