@@ -118,11 +118,15 @@ def make(random_):
         if chance < 0.25: return "y"
         if chance < 0.4: return f"k{random_.randrange(count)}"
         return random_.choice(OPERATIONS[kind])
-    return ",".join(" ".join(operation() for _ in range(random_.randint(2, 9))) for _ in range(count))
+
+    def task():
+        first = ["ca", "cw"] if kind == "condition" and random_.random() < 0.7 else []
+        return " ".join(first + [operation() for _ in range(random_.randint(2, 9))])
+    return ",".join(task() for _ in range(count))
 
 
 def main():
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 250
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     random_ = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
     print("/* transcripts.h: programs and what asyncio does with them; made by make_transcripts.py with CPython "
           f"{sys.version.split()[0]}. */\n/* clang-format off */")

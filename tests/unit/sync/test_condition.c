@@ -91,6 +91,33 @@ static void notified_and_cancelled(void **state) {
   assert_trace("a!1 b1");
 }
 
+static WEFT_ASYNC(counts);
+static int counts(void) {
+  weft_condition_t c;
+  weft_condition_init(&c, NULL);
+  static const char *const names[] = {"a", "b", "c", "d"};
+  weft_task_t *tasks[4];
+  for (int i = 0; i < 4; i++) tasks[i] = weft_create_task(waits_async(&c, names[i]));
+  weft_ignore(weft_yield());
+  static const size_t numbers[] = {0, 1, 2, SIZE_MAX};
+  int rc = 0;
+  for (int i = 0; i < 4 && rc == 0; i++) {
+    rc = weft_condition_acquire(&c);
+    weft_condition_notify(&c, numbers[i]);
+    weft_condition_release(&c);
+    weft_ignore(weft_sleep(0.001));
+    mark("|");
+  }
+  for (int i = 0; i < 4; i++) weft_ignore(weft_join(tasks[i]));
+  return rc;
+}
+
+static void notifies_so_many(void **state) {
+  (void)state;
+  assert_int_equal(run1(counts_async()), 0);
+  assert_trace("| a1 | b1 c1 | d1 |");
+}
+
 /* ---- several workers: a bounded buffer, with cancellations ------------------------------------------------------------- */
 
 typedef struct buffer {
@@ -177,10 +204,8 @@ static void nothing_is_lost(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(misuse),
-      cmocka_unit_test(shared_lock),
-      cmocka_unit_test(notified_and_cancelled),
-      cmocka_unit_test(nothing_is_lost),
+      cmocka_unit_test(misuse),           cmocka_unit_test(shared_lock),     cmocka_unit_test(notified_and_cancelled),
+      cmocka_unit_test(notifies_so_many), cmocka_unit_test(nothing_is_lost),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,52 @@ static void what_is_left_is_dropped(void **state) {
   }
 }
 
+/* The one that was woken is cancelled before it runs: what it was woken for is the next one's. */
+static WEFT_ASYNC(gets, weft_queue_t *, const char *);
+static int gets(weft_queue_t *q, const char *name) {
+  int item = -1, rc = weft_queue_get(q, &item);
+  if (rc < 0)
+    mark("%s!", name);
+  else
+    mark("%s%d", name, item);
+  return rc;
+}
+
+static WEFT_ASYNC(puts_item, weft_queue_t *, int);
+static int puts_item(weft_queue_t *q, int item) {
+  int rc = weft_queue_put(q, &item);
+  mark(rc < 0 ? "p%d!" : "p%d", item);
+  return rc;
+}
+
+static WEFT_ASYNC(woken_in_vain);
+static int woken_in_vain(void) {
+  weft_queue_t q;
+  int item, rc = weft_queue_init(&q, sizeof(int), 1);
+  weft_task_t *a = weft_create_task(gets_async(&q, "a")), *b = weft_create_task(gets_async(&q, "b"));
+  weft_ignore(weft_yield());
+  put(&q, 1);
+  weft_task_cancel(a, NULL);
+  weft_ignore(weft_join(a));
+  weft_ignore(weft_join(b));
+  put(&q, 2);
+  a = weft_create_task(puts_item_async(&q, 3));
+  b = weft_create_task(puts_item_async(&q, 4));
+  weft_ignore(weft_yield());
+  weft_queue_get_nowait(&q, &item);
+  weft_task_cancel(a, NULL);
+  weft_ignore(weft_join(a));
+  weft_ignore(weft_join(b));
+  weft_queue_destroy(&q);
+  return rc;
+}
+
+static void chosen_and_cancelled(void **state) {
+  (void)state;
+  assert_int_equal(run1(woken_in_vain_async()), 0);
+  assert_trace("a! b1 p3! p4");
+}
+
 /* ---- several workers --------------------------------------------------------------------------------------------------- */
 
 enum { PRODUCERS = 4, CONSUMERS = 4 };
@@ -300,6 +346,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(words),
       cmocka_unit_test(what_is_left_is_dropped),
+      cmocka_unit_test(chosen_and_cancelled),
       cmocka_unit_test(nothing_lost_nothing_twice),
       cmocka_unit_test(each_producers_order),
       cmocka_unit_test(nobody_starves),

@@ -55,6 +55,28 @@ static void handed_and_cancelled(void **state) {
   assert_trace("1 a! b c 1 late 1");
 }
 
+/* There is a free permit, but another one was handed over and not taken yet: newcomers wait behind it. */
+static WEFT_ASYNC(one_handed_one_free);
+static int one_handed_one_free(void) {
+  weft_semaphore_t s;
+  int rc = weft_semaphore_init(&s, 0);
+  weft_task_t *a = weft_create_task(enters_async(&s, "a"));
+  weft_ignore(weft_yield());
+  weft_semaphore_release(&s);
+  weft_semaphore_release(&s);
+  mark("%d", weft_semaphore_locked(&s));
+  rc = enters(&s, "main");
+  weft_ignore(weft_join(a));
+  mark("%d", weft_semaphore_locked(&s));
+  return rc;
+}
+
+static void no_overtaking(void **state) {
+  (void)state;
+  assert_int_equal(run1(one_handed_one_free_async()), 0);
+  assert_trace("1 a main 1");
+}
+
 typedef struct shared {
   weft_semaphore_t s;
   int inside, most, entered;
@@ -115,6 +137,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(words),
       cmocka_unit_test(handed_and_cancelled),
+      cmocka_unit_test(no_overtaking),
       cmocka_unit_test(permits_are_conserved),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
