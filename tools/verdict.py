@@ -26,12 +26,12 @@ def main():
     print("slowest: " + ", ".join(f"{name} {seconds:.1f} s" for seconds, name in slow[:5]))
     for name in failed:
         print(f"FAILED {name}")
-    good = not failed and passed and options.status == 0
+    if not failed and (not passed or options.status != 0):
+        failed.append("something beside the tests")
+        print("FAILED something beside the tests (see above)")
+    good = not failed
     times = f", each {options.repeat} times" if options.repeat > 1 else ""
     print(f"verdict: {'all tests passed' if good else 'NOT GOOD'} ({options.title}{times})")
-    if not good and not failed:
-        failed.append("a stage beside the tests")
-        print("FAILED a stage beside the tests (see above)")
     print(f"{len(passed)} passed, {len(failed)} failed")
     return 0 if good else 1
 

@@ -62,9 +62,12 @@ foreach(source ${weft_unit_tests})
 endforeach()
 
 # flat suites: programs and scripts
-set(weft_suites stress regress demo gdb model fuzz headers misuse readme tools)
-if(WEFT_SHARED AND NOT WEFT_SANITIZE AND NOT WEFT_COVERAGE)
-  list(APPEND weft_suites consumer) # programs of others, built with their own flags
+set(weft_suites stress regress demo gdb model fuzz misuse readme)
+if(NOT WEFT_SANITIZE AND NOT WEFT_TEST_LAUNCHER)
+  list(APPEND weft_suites headers tools) # nothing of the library runs there
+  if(WEFT_SHARED AND NOT WEFT_COVERAGE)
+    list(APPEND weft_suites consumer) # strangers' programs, built with their own flags
+  endif()
 endif()
 foreach(suite ${weft_suites})
   file(GLOB programs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${suite}/*.c)
