@@ -126,7 +126,7 @@ def make(random_):
 
 
 def main():
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 240
     random_ = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
     print("/* transcripts.h: programs and what asyncio does with them; made by make_transcripts.py with CPython "
           f"{sys.version.split()[0]}. */\n/* clang-format off */")
