@@ -11,8 +11,11 @@ typedef struct weft_config {
   unsigned workers;  /* 0: WEFT_WORKERS, else the processors this process may use. 1: asyncio's order, exactly */
   size_t stack_size; /* promised to each task, in bytes; 0: 64 KiB */
   bool serial;       /* main and what it creates form one strand: asyncio's atomicity on several workers */
-  bool virtual_time; /* the clock jumps to the next timer when nothing can run */
-  bool debug;        /* also WEFT_DEBUG=1 */
+  /* The clock jumps to the next timer when nothing can run. Jobs on threads (to_thread, executors) hold it until they are
+     done. Sockets do not: what is still on its way through the kernel is not seen, so a time limit around real I/O means
+     nothing under virtual time. */
+  bool virtual_time;
+  bool debug; /* also WEFT_DEBUG=1 */
 } weft_config_t;
 
 /* Ctrl-C during a run of the main thread, where SIGINT would end the process: the first one cancels the main task, and if

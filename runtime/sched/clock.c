@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <math.h>
 
 #include "sched/loop.h"
 
@@ -43,4 +44,6 @@ int weft_loop_advance(weft_loop_t *loop, double seconds) {
   return 0;
 }
 
-double weft_loop_time(const weft_loop_t *loop) { return weft__ns_to_seconds(weft__loop_now((weft_loop_t *)loop)); }
+double weft_loop_time(const weft_loop_t *loop) {
+  return loop != NULL ? weft__ns_to_seconds(weft__loop_now((weft_loop_t *)loop)) : NAN;
+}

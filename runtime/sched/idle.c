@@ -179,7 +179,8 @@ static bool everybody_idle(const weft_loop_t *loop) {
   return true;
 }
 
-/* Readable descriptors come before the clock moves, whoever's they are. */
+/* What can be read now comes before the clock moves. (What is still on its way through the kernel, or through another
+ * worker's poll, does not hold the clock: see weft_config_t.virtual_time.) */
 static void poll_everybody(weft__worker_t *worker) {
   weft_loop_t *loop = worker->loop;
   for (unsigned i = 0; i < loop->worker_count; i++) {
@@ -218,8 +219,8 @@ static int64_t until_timer(weft__worker_t *worker) {
   int64_t next = weft__timers_next(timers);
   if (next == INT64_MAX) return -1;
   int64_t left = next - weft__loop_now(loop);
-  if (left <= 0 && loop->main_strand != NULL && weft__strand_is_active(loop->main_strand))
-    return -1; /* its runner looks */
+  /* Due, but the strand runs: its runner looks between passes; if it ends before the next pass, we look again. */
+  if (left <= 0 && loop->main_strand != NULL && weft__strand_is_active(loop->main_strand)) return LOOKOUT_NS;
   return left > 0 ? left : 0;
 }
 
