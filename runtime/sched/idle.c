@@ -192,7 +192,7 @@ static void poll_everybody(weft__worker_t *worker) {
 /* Moves the clock to the next timer if nothing can run and nobody outside is awaited. True: something may be ready now. */
 static bool jump(weft__worker_t *worker) {
   weft_loop_t *loop = worker->loop;
-  if (!weft__spin_trylock(&loop->jump_lock)) return false;
+  weft__spin_lock(&loop->jump_lock); /* not try: who holds it may have found us awake, and we may be the last to look */
   bool ready = false;
   if (everybody_idle(loop) && nothing_ready(loop) && atom_load(&loop->external, acquire) == 0) {
     poll_everybody(worker);
