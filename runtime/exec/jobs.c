@@ -75,7 +75,6 @@ int weft__call_run(weft_call_t *call, weft_contextvars_t *context, weft__output_
   int status = call->entry(call->args.bytes);
   output_here = outer;
   *record = status < 0 ? weft__record_for(status) : NULL;
-  weft__set_error(NULL);
   weft__context_leave(&frame);
   return status;
 }

@@ -49,19 +49,24 @@ RUNS(default_executor_shut_down) {
   return weft_executor_close(mine);
 }
 
-/* Closing a loop whose tasks wait for jobs: the jobs end first, for they are in the tasks' frames. */
-static door_t left;
-static int opens_left(void *data) {
-  nap(20);
-  door_open(data);
+/* Closing a loop whose tasks wait for jobs: the jobs end first, for they are in the tasks' frames; the loop's own pool's
+ * and, later, another pool's. */
+static door_t own, elsewhere;
+static int open_doors(void *data) {
+  (void)data;
+  nap(10);
+  door_open(&own);
+  nap(30);
+  door_open(&elsewhere);
   return 0;
 }
 static WEFT_ASYNC(starts_and_leaves, weft_executor_t *);
 static int starts_and_leaves(weft_executor_t *pool) {
-  weft_detach(weft_create_task(passing_executor_async(pool, &left, 1)));
-  weft_detach(weft_create_task(passing_thread_async(&left, 1)));
-  weft_future_unref(weft_executor_submit(pool, pass_async(&left, 1)));
-  while (atom_load(&left.arrived, seq_cst) < 3) weft_ignore(weft_sleep(0.001));
+  weft_detach(weft_create_task(passing_executor_async(pool, &elsewhere, 1)));
+  weft_detach(weft_create_task(passing_thread_async(&own, 1)));
+  weft_future_unref(weft_executor_submit(pool, pass_async(&elsewhere, 1)));
+  await_arrived(&elsewhere, 2);
+  await_arrived(&own, 1);
   return 0;
 }
 static int quiet(weft_loop_t *loop, const weft_error_context_t *context, void *data) {
@@ -73,15 +78,16 @@ static int quiet(weft_loop_t *loop, const weft_error_context_t *context, void *d
 static void closing_a_loop_waits_for_jobs(void **state) {
   (void)state;
   weft_executor_t *pool = open_pool(2);
-  left = (door_t){0};
+  own = elsewhere = (door_t){0};
   weft_loop_t *loop;
   assert_int_equal(weft_loop_open(&(const weft_config_t){.workers = 2}, &loop), 0);
   weft_loop_set_exception_handler(loop, quiet, NULL);
   assert_int_equal(weft_loop_run_until_complete(loop, starts_and_leaves_async(pool)), 0);
   weft__thread_t opener;
-  assert_int_equal(weft__thread_start(&opener, opens_left, &left, NULL), 0);
+  assert_int_equal(weft__thread_start(&opener, open_doors, NULL, NULL), 0);
   assert_int_equal(weft_loop_close(loop), 0);
-  assert_int_equal(atom_load(&left.passed, seq_cst), 3);
+  assert_int_equal(atom_load(&own.passed, seq_cst), 1);
+  assert_int_equal(atom_load(&elsewhere.passed, seq_cst), 2);
   weft__thread_join(opener);
   assert_int_equal(weft_executor_close(pool), 0);
 }
