@@ -20,7 +20,7 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   list(REMOVE_ITEM weft_warnings -Wnull-dereference) # gcc 12 reports paths through list heads that cannot be NULL
   list(APPEND weft_warnings $<$<CONFIG:Debug>:-Wno-maybe-uninitialized>) # guesses at -O1; the release build keeps it
 else()
-  list(APPEND weft_warnings_c -Wno-gnu-zero-variadic-macro-arguments)
+  list(APPEND weft_warnings_c -Wno-gnu-zero-variadic-macro-arguments -Wno-format-nonliteral)
 endif()
 if(WEFT_WERROR)
   list(APPEND weft_warnings -Werror)
