@@ -58,8 +58,11 @@ static int open_zygote(void) {
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, birth.sockets) < 0) return -errno;
   if (weft__current_loop() != NULL) {
     weft__thread_t thread;
-    birth.rc = weft__thread_start(&thread, give_birth, &birth, "weft-fork");
-    if (birth.rc == 0) weft__thread_join(thread);
+    int rc = weft__thread_start(&thread, give_birth, &birth, "weft-fork");
+    if (rc == 0)
+      weft__thread_join(thread); /* birth.rc is the thread's until here */
+    else
+      birth.rc = rc;
   } else {
     give_birth(&birth);
   }

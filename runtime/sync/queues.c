@@ -330,7 +330,7 @@ void weft_queue_shutdown(weft_queue_t *public, bool immediate) {
   q->shut_down = true;
   if (immediate) {
     dropped = q->store;
-    weft__store_init(&q->store, dropped.kind, dropped.item_size, dropped.compare);
+    weft__store_forget(&q->store); /* its item_size is read without the lock */
     q->unfinished -= dropped.count < q->unfinished ? dropped.count : q->unfinished;
     if (q->unfinished == 0) weft__waiters_wake_all(&q->joiners);
   }

@@ -14,6 +14,10 @@ void weft__store_init(weft__store_t *store, enum weft__store_kind kind, size_t i
 
 void weft__store_destroy(weft__store_t *store) {
   weft__free(store->items, store->capacity * store->item_size);
+  weft__store_forget(store);
+}
+
+void weft__store_forget(weft__store_t *store) {
   store->items = NULL;
   store->capacity = store->head = store->count = 0;
 }

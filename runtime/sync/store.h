@@ -26,6 +26,8 @@ typedef struct weft__store {
 void weft__store_init(weft__store_t *store, enum weft__store_kind kind, size_t item_size, weft_compare_fn compare);
 /* Frees the array; the items in it are forgotten. */
 void weft__store_destroy(weft__store_t *store);
+/* Empty, as if new; the memory is somebody else's now. What it holds and how stays. */
+void weft__store_forget(weft__store_t *store);
 
 static inline bool weft__store_has_room(const weft__store_t *store) { return store->count < store->capacity; }
 /* The capacity to ask for next; 0 if it would not fit into memory. */
