@@ -32,9 +32,12 @@ static int on_done(weft_future_t *future, void *data) {
   return 0;
 }
 
+static void report_nothing(int level, const char *message, void *data) { (void)level, (void)message, (void)data; }
+
 static WEFT_ASYNC(everything);
 static int everything(void) {
   static int calls;
+  weft_loop_set_logger(weft_get_running_loop(), report_nothing, NULL);
   int rc = weft_join(weft_create_task(tree_async(3)));
   if (rc != 8) return rc < 0 ? rc : -EILSEQ;
   weft_task_t *task = weft_create_task(sleeper_async(100));
@@ -66,8 +69,6 @@ static int everything(void) {
   return weft_taskgroup_exit(&group, 0);
 }
 
-static void report_nothing(int level, const char *message, void *data) { (void)level, (void)message, (void)data; }
-
 /* The code, a group's first part's included. */
 static bool is_named_error(int rc, const weft_error_t *error) {
   if (rc >= 0) return true;
@@ -77,15 +78,10 @@ static bool is_named_error(int rc, const weft_error_t *error) {
 
 static int run_once(unsigned workers) {
   weft_config_t config = {.workers = workers, .virtual_time = true};
-  weft_loop_t *loop;
-  int rc = weft_loop_open(&config, &loop);
-  if (rc < 0) return rc;
-  weft_loop_set_logger(loop, report_nothing, NULL);
-  rc = weft_loop_run_until_complete(loop, everything_async());
+  int rc = weft_run_with(&config, everything_async());
   const weft_error_t *error = weft_error();
   if (!is_named_error(rc, error)) print_error("%d %s: %s\n", rc, error->name, error->message);
   assert_true(is_named_error(rc, error));
-  weft_ignore(weft_loop_close(loop));
   return rc;
 }
 
