@@ -1,6 +1,8 @@
 /* threads.h: the one door to threads, mutexes, condition variables, once and thread-specific storage.
  *
- * C11 <threads.h>, but pthreads under ThreadSanitizer, which does not know thrd_create and dies in such a thread.
+ * C11 <threads.h>, but pthreads under the sanitizers, which do not know thrd_create: ThreadSanitizer dies in such a thread;
+ * AddressSanitizer knows neither its stack nor its thread-locals, and serves all such threads from one locked heap, which
+ * a fork in the wrong moment leaves locked in the child.
  * Errors that can only come from misuse panic; what a caller can meet is returned as a negative errno. */
 #ifndef WEFT_BASE_THREADS_H
 #define WEFT_BASE_THREADS_H
@@ -8,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#if defined __SANITIZE_THREAD__
+#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
 #define WEFT__THREADS_PTHREAD 1
 #elif defined __has_feature
-#if __has_feature(thread_sanitizer)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
 #define WEFT__THREADS_PTHREAD 1
 #endif
 #endif
