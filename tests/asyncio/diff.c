@@ -44,6 +44,28 @@ bool diff_same(const char *expected, const char *printed, bool exact) {
   return same;
 }
 
+/* A line's time, "[30] text", and what follows it; a line without one has -1. */
+static long stamp_of(const char *line, const char **text) {
+  long stamp = -1;
+  int length = 0;
+  if (sscanf(line, "[%ld] %n", &stamp, &length) != 1 || length == 0) stamp = -1;
+  *text = line + (stamp < 0 ? 0 : length);
+  return stamp;
+}
+
+bool diff_same_or_late(const char *expected, const char *printed) {
+  struct lines a = split(expected, false), b = split(printed, false);
+  bool same = a.n == b.n;
+  for (size_t i = 0; i < a.n && same; i++) {
+    const char *wanted, *got;
+    long wanted_at = stamp_of(a.line[i], &wanted), got_at = stamp_of(b.line[i], &got);
+    same = strcmp(wanted, got) == 0 && (wanted_at < 0) == (got_at < 0) && got_at >= wanted_at;
+  }
+  drop(&a);
+  drop(&b);
+  return same;
+}
+
 void diff_print(const char *expected, const char *printed, bool exact) {
   struct lines a = split(expected, !exact), b = split(printed, !exact);
   size_t width = b.n + 1, i = 0, j = 0;

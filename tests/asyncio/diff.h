@@ -6,6 +6,8 @@
 
 /* exact, or the same lines in any order */
 bool diff_same(const char *expected, const char *printed, bool exact);
+/* the same lines in the same order, but the times "[30] " that they begin with may be later ones */
+bool diff_same_or_late(const char *expected, const char *printed);
 /* " " both, "-" expected only, "+" printed only; sorted first unless exact */
 void diff_print(const char *expected, const char *printed, bool exact);
 
