@@ -161,7 +161,8 @@ static int open_it(void *data) {
 }
 RUNS(a_time_limit_does_not_bound_it) {
   door_t door = {0};
-  for (int tries = 0; tries < 100 && atom_load(&door.arrived, seq_cst) == 0; tries++) { /* one still queued is withdrawn */
+  for (int tries = 0; tries < 100 && atom_load(&door.arrived, seq_cst) == 0;
+       tries++) { /* one still queued is withdrawn */
     weft_timeout_t scope;
     atom_store(&door.open, 0, seq_cst);
     weft_call_later(weft_get_running_loop(), 0.03, open_it, &door);
