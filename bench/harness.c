@@ -78,7 +78,8 @@ int bench_main(int argc, char *argv[], const bench_t *bench) {
   for (int i = 1; i < argc; i += 2) { /* each option but the first two ends the loop or takes a value */
     const char *value = i + 1 < argc ? argv[i + 1] : NULL;
     if (strcmp(argv[i], "--list") == 0) {
-      for (const bench_runtime_t *r = bench->runtimes; r->name != NULL; r++) puts(r->name);
+      for (const bench_runtime_t *r = bench->runtimes; r->name != NULL; r++)
+        if (!(r->flags & BENCH_UNLISTED)) puts(r->name);
       return 0;
     }
     if (strcmp(argv[i], "--") == 0) {

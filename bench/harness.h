@@ -36,7 +36,10 @@ typedef struct bench_run {
 
 typedef int (*bench_fn)(bench_run_t *run);
 
-enum { BENCH_SERIAL = 1 }; /* knows nothing of workers: --workers is ignored, 1 is printed */
+enum {
+  BENCH_SERIAL = 1,   /* knows nothing of workers: --workers is ignored, 1 is printed */
+  BENCH_UNLISTED = 2, /* wants settings: run when it is named, not in every round */
+};
 
 typedef struct bench_runtime {
   const char *name;
