@@ -1,10 +1,14 @@
-/* atomics.h: the one door to atomic operations. Everything that two threads share goes through these names, so that a
- * model-checking build can put its own implementation behind them, and so that ThreadSanitizer sees every access.
+/* atomics.h: the one door to atomic operations. Everything that two threads share goes through these names, so that the
+ * model checker (tests/model) can put its own implementation behind them, and so that ThreadSanitizer sees every access.
  *
  * The last argument is a memory order without its prefix: atom_load(&x, acquire). Orders on accesses are preferred to
  * fences, which ThreadSanitizer does not model; the one fence offered is the sequentially consistent one. */
 #ifndef WEFT_BASE_ATOMICS_H
 #define WEFT_BASE_ATOMICS_H
+
+#ifdef WEFT_MODEL
+#include <model/atomics.h> /* tests/model: the same names, every access a step of a model checker */
+#else
 
 #include <stdatomic.h>
 
@@ -46,5 +50,7 @@ static inline void atom_pause(void) {
   __asm__ volatile("yield" ::: "memory");
 #endif
 }
+
+#endif /* WEFT_MODEL */
 
 #endif

@@ -1,6 +1,7 @@
 # The tests: every program found by glob is a ctest test of its own, with a time limit and its folder as label.
 #   tests/unit/<floor>/test_<stem>.c   unit.<floor>.<stem>, labels unit and unit.<floor>   (cmocka, sees the internals)
-#   tests/{stress,regress,demo,gdb,model,fuzz}/*.c   <suite>.<stem>
+#   tests/{stress,regress,demo,gdb,fuzz}/*.c   <suite>.<stem>
+#   tests/model/model_*.c   model.<stem> (WeftModels.cmake)
 #   tests/misuse/abort_*.c   must end by SIGABRT and say why (tests/misuse/run.py): misuse.abort_<stem>
 #   tests/<suite>/{test,check}_*.{sh,py}   <suite>.<stem>
 # A file may say in its first lines how it wants to be run: "ctest: timeout=120 serial" (seconds on a quiet machine; alone).
@@ -62,7 +63,7 @@ foreach(source ${weft_unit_tests})
 endforeach()
 
 # flat suites: programs and scripts
-set(weft_suites stress regress demo gdb model fuzz misuse readme)
+set(weft_suites stress regress demo gdb fuzz misuse readme)
 if(NOT WEFT_SANITIZE AND NOT WEFT_TEST_LAUNCHER)
   list(APPEND weft_suites headers tools) # nothing of the library runs there
   if(WEFT_SHARED AND NOT WEFT_COVERAGE)
@@ -97,6 +98,8 @@ foreach(suite ${weft_suites})
     endif()
   endforeach()
 endforeach()
+
+include(WeftModels)
 
 # asyncio's behaviour, case by case
 add_subdirectory(${PROJECT_SOURCE_DIR}/tests/asyncio)
