@@ -424,19 +424,20 @@ static int ask_wrongly(void) {
   return weft_server_close(server);
 }
 static int in_a_callback(void *data) {
-  int *codes = data;
+  weft_future_t *answer = data;
   weft_stream_t *s;
   weft_server_t *server;
-  codes[0] = weft_open_connection("127.0.0.1", 80, &s);
-  codes[1] = weft_start_server("127.0.0.1", 0, echo, NULL, &server);
-  return 0;
+  int codes[2] = {weft_open_connection("127.0.0.1", 80, &s), weft_start_server("127.0.0.1", 0, echo, NULL, &server)};
+  return weft_future_set_result(answer, &codes);
 }
 static WEFT_ASYNC(call_from_callback);
 static int call_from_callback(void) {
   int codes[2] = {0, 0};
-  (void)weft_call_soon(weft_get_running_loop(), in_a_callback, codes);
-  CHECK(weft_sleep(0.005) == 0);
+  weft_future_t *answer = weft_future_open(sizeof codes);
+  (void)weft_call_soon(weft_get_running_loop(), in_a_callback, answer);
+  CHECK(weft_await_future(answer, &codes) == 0);
   CHECK(codes[0] == -EPERM && codes[1] == -EPERM);
+  weft_future_unref(answer);
   return 0;
 }
 static void bad_input_is_told(void **state) {
