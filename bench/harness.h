@@ -31,7 +31,8 @@ typedef struct bench_run {
   uint64_t start_ns, stop_ns;
   double ns_per_op;      /* 0: wall × workers / ops; echo sets processor time instead */
   long max_rss_kb;       /* 0: this process's own peak */
-  double p50_us, p99_us; /* printed when positive */
+  double p50_us, p99_us; /* these two and the next are printed when positive */
+  double bytes_per_op;   /* resident memory and page tables */
 } bench_run_t;
 
 typedef int (*bench_fn)(bench_run_t *run);

@@ -1,4 +1,5 @@
-/* lock: acquire and release of a free weft_lock ("weft"), and of one that a thousand tasks share ("weft-shared"; -- tasks=).
+/* lock: acquire and release of a free weft_lock ("weft"), of one that a thousand tasks share ("weft-shared"; -- tasks=), and
+ * the same held across a yield ("weft-yield").
  * Floor: one locked instruction. */
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ static int alone(bench_run_t *run) {
 typedef struct shared {
   weft_lock_t lock;
   long count, per_task; /* count is guarded by lock */
+  bool yield;           /* while it is held */
 } shared_t;
 
 static WEFT_ASYNC(counter, shared_t *);
@@ -33,16 +35,18 @@ static int counter(shared_t *shared) {
     rc = weft_lock_acquire(&shared->lock);
     if (rc < 0) break;
     shared->count++;
-    rc = weft_lock_release(&shared->lock);
+    if (shared->yield) rc = weft_yield();
+    int released = weft_lock_release(&shared->lock);
+    if (rc == 0) rc = released;
   }
   return rc;
 }
 
-static WEFT_ASYNC(crowd, bench_run_t *, long);
-static int crowd(bench_run_t *run, long n) {
+static WEFT_ASYNC(crowd, bench_run_t *, long, bool);
+static int crowd(bench_run_t *run, long n, bool yield) {
   weft_task_t **tasks = calloc((size_t)n, sizeof(weft_task_t *));
   if (tasks == NULL) return weft_fail(-12, "no memory for %ld tasks", n);
-  shared_t shared = {.per_task = (run->ops + n - 1) / n};
+  shared_t shared = {.per_task = (run->ops + n - 1) / n, .yield = yield};
   weft_lock_init(&shared.lock);
   int rc = 0;
   bench_start(run);
@@ -59,7 +63,11 @@ static int crowd(bench_run_t *run, long n) {
 }
 
 static int run_weft(bench_run_t *run) { return bench_weft(run, alone_async(run)); }
-static int run_shared(bench_run_t *run) { return bench_weft(run, crowd_async(run, bench_option(run, "tasks", 1000))); }
+static int run_crowd(bench_run_t *run, bool yield) {
+  return bench_weft(run, crowd_async(run, bench_option(run, "tasks", 1000), yield));
+}
+static int run_shared(bench_run_t *run) { return run_crowd(run, false); }
+static int run_yield(bench_run_t *run) { return run_crowd(run, true); }
 
 static int run_floor(bench_run_t *run) {
   static atomic_long word;
@@ -70,7 +78,10 @@ static int run_floor(bench_run_t *run) {
 }
 
 int main(int argc, char *argv[]) {
-  static const bench_runtime_t runtimes[] = {
-      {"weft", run_weft, 0, 2}, {"floor", run_floor, BENCH_SERIAL, 5}, {"weft-shared", run_shared, 0, 1}, {0}};
+  static const bench_runtime_t runtimes[] = {{"weft", run_weft, 0, 2},
+                                             {"floor", run_floor, BENCH_SERIAL, 5},
+                                             {"weft-shared", run_shared, 0, 1},
+                                             {"weft-yield", run_yield, 0, 1},
+                                             {0}};
   return bench_main(argc, argv, &(const bench_t){.name = "lock", .ops = 10000000, .runtimes = runtimes});
 }

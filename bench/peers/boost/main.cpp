@@ -84,13 +84,17 @@ int main(int argc, char **argv) {
     auto t = clk::now();
     auto el = [&] { return clk::now() - t; };
     if (cmd == "spawn_batch") {
+      long batch = x ? x : n, done = 0;
       std::vector<bf::fiber> v;
-      v.reserve(n);
+      v.reserve(batch);
       std::atomic<long> s{0};
-      for (long i = 0; i < n; i++) v.push_back(spawn([&s] { s.fetch_add(1, std::memory_order_relaxed); }));
-      for (auto &f : v) f.join();
-      if (s != n) abort();
-      report("spawn_batch", w, n, el(), "stack=" + std::to_string(STK));
+      for (; done < n; done += batch) {
+        for (long i = 0; i < batch; i++) v.push_back(spawn([&s] { s.fetch_add(1, std::memory_order_relaxed); }));
+        for (auto &f : v) f.join();
+        v.clear();
+      }
+      if (s != done) abort();
+      report("spawn_batch", w, done, el(), "batch=" + std::to_string(batch));
     } else if (cmd == "spawn_join") {
       long s = 0;
       for (long i = 0; i < n; i++) {

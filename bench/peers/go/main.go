@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"net"
@@ -60,16 +59,22 @@ func main() {
 	runtime.GOMAXPROCS(w)
 	switch cmd {
 	case "spawn_batch": // WaitGroup batch
-		t := time.Now()
-		var wg sync.WaitGroup
-		wg.Add(int(n))
-		var s uint64
-		_ = s
-		for i := int64(0); i < n; i++ {
-			go func() { wg.Done() }()
+		batch := x
+		if batch == 0 {
+			batch = n
 		}
-		wg.Wait()
-		report(cmd, w, n, time.Since(t), "WaitGroup")
+		done := int64(0)
+		t := time.Now()
+		for done < n {
+			var wg sync.WaitGroup
+			wg.Add(int(batch))
+			for i := int64(0); i < batch; i++ {
+				go func() { wg.Done() }()
+			}
+			wg.Wait()
+			done += batch
+		}
+		report(cmd, w, done, time.Since(t), fmt.Sprintf("WaitGroup batch=%d", batch))
 	case "spawn_batch_chan": // result per task, like a JoinHandle
 		t := time.Now()
 		v := make([]chan int64, n)
@@ -368,10 +373,11 @@ func main() {
 				}
 			}()
 		}
+	case "fib", "skynet", "nqueens":
+		forkJoin(cmd, w, n)
 	default:
 		panic("cmd")
 	}
-	_ = bufio.NewReader
 }
 
 func findEnd(b []byte) int {
