@@ -43,6 +43,15 @@ static inline void atom_fence_seq_cst(void) {
 #endif
 }
 
+/* The same directly after a read-modify-write: on x86 that is the barrier already. */
+static inline void atom_fence_after_rmw(void) {
+#if defined __x86_64__
+  __asm__ volatile("" ::: "memory");
+#else
+  atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
 static inline void atom_pause(void) {
 #if defined __x86_64__
   __builtin_ia32_pause();

@@ -117,7 +117,9 @@ static weft_future_t *submit(weft_executor_t *executor, const weft_call_t *call)
 weft_future_t *weft_executor_submit(weft_executor_t *executor, weft_call_t call) { return submit(executor, &call); }
 
 bool weft_future_running(const weft_future_t *future) {
-  if (future == NULL || future->cancel_hook != cancel_promised || weft__future_done(future)) return false;
+  if (future == NULL || future->kind == WEFT__KIND_TASK || future->cancel_hook != cancel_promised ||
+      weft__future_done(future))
+    return false;
   const promised_t *self = future->hook_data;
   return atom_load(&self->job.state, relaxed) == WEFT__JOB_RUNNING;
 }

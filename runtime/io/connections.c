@@ -11,7 +11,7 @@
 
 static WEFT_ASYNC(serve_connection, weft_stream_t *, weft_client_fn, void *);
 static int serve_connection(weft_stream_t *stream, weft_client_fn fn, void *data) {
-  weft_current_task()->finished_data = NULL; /* from here on the stream is ours to close */
+  weft__task_ending(weft_current_task())->data = NULL; /* from here on the stream is ours to close */
   int rc = fn(stream, data);
   if (rc < 0 && rc != WEFT_CANCELLED) {
     weft__record_t *record = weft__record_for(rc);
@@ -25,7 +25,7 @@ static int serve_connection(weft_stream_t *stream, weft_client_fn fn, void *data
 }
 
 static void drop_unserved(weft_task_t *task) {
-  weft_stream_t *stream = task->finished_data;
+  weft_stream_t *stream = weft__task_ending(task)->data;
   if (stream == NULL) return;
   weft__stream_drop(stream);
   weft__stream_unref(stream);

@@ -114,7 +114,7 @@ static int accept_connections(listener_t *listener) {
 
 /* However the task ended, and also if it never began. */
 static void stop_listening(weft_task_t *task) {
-  listener_t *listener = task->finished_data;
+  listener_t *listener = weft__task_ending(task)->data;
   weft__ready_close(listener->ready);
   server_unref(listener->server);
 }

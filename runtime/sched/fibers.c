@@ -9,8 +9,8 @@
  * switches away, which is safe because only its own thread takes from there, after the switch. */
 #include "sched/fibers.h"
 
-#include "base/alloc.h"
 #include "sched/switch.h"
+#include "sched/task_memory.h"
 
 static __thread weft__worker_t *this_worker;
 
@@ -95,12 +95,7 @@ void weft__worker_rest(weft__worker_t *worker) {
     weft__fiber_free(&worker->stacks, fiber);
   }
   worker->idle_fiber_count = 0;
-  while (worker->free_tasks != NULL) {
-    weft_task_t *task = worker->free_tasks;
-    worker->free_tasks = (weft_task_t *)(void *)task->waiting_on;
-    weft__free(task, sizeof *task);
-  }
-  worker->free_task_count = 0;
+  weft__task_memory_rest(worker);
   weft__return_task_numbers(worker);
 }
 

@@ -22,7 +22,8 @@ static inline void weft__count_tick(weft__worker_t *worker) {
 }
 
 static inline size_t weft__stack_wanted(const weft_task_t *task) {
-  return task->stack_size != 0 ? task->stack_size : task->future.loop->config.stack_size;
+  size_t size = weft__task_stack_size(task);
+  return size != 0 ? size : task->future.loop->config.stack_size;
 }
 
 #endif

@@ -23,17 +23,9 @@ static bool others_want_a_turn(weft__worker_t *worker) {
 }
 
 static void after_in_place(void *argument) {
-  weft_task_t *parent = argument; /* WAITING, on a child that is done */
-  if (weft__word_wake(&parent->future.word, WEFT__READY)) weft__schedule_task(parent);
-}
-
-/* RUNNING -> WAITING unless a cancellation is pending, which the child would then have to be given unstarted. */
-static bool begin_wait(weft__word_t *word) {
-  for (;;) {
-    uint64_t value = weft__word_unlocked(word);
-    if (value & WEFT__W_MUST_CANCEL) return false;
-    if (atom_cas_weak(word, &value, weft__word_with_phase(value, WEFT__WAITING), acq_rel, relaxed)) return true;
-  }
+  weft_task_t *parent = argument; /* its child is done: behind whatever is ready, as asyncio would queue it */
+  weft__word_yield(&parent->future.word);
+  weft__schedule_task(parent);
 }
 
 static bool take_newest(weft__worker_t *worker, weft__entry_t entry) {
@@ -43,36 +35,41 @@ static bool take_newest(weft__worker_t *worker, weft__entry_t entry) {
   return true;
 }
 
-/* Rules 8-11. Only the newest entry of this worker's queue: it is unstarted, and with one worker it must be the only one.
- * The parent is WAITING meanwhile, linked to the child but in no list, so cancelling it finds the child, and nobody but us
- * wakes it. If the child suspends, the whole fiber does, and is the child's until it ends here. */
-bool weft__run_in_place(weft_task_t *parent, weft_task_t *child) {
-  weft__worker_t *worker = weft__worker();
-  weft_loop_t *loop = worker->loop;
-  weft__entry_t entry = (weft__entry_t)&child->item;
-  if (atom_load(&worker->newest, relaxed) != entry) return false;
-  if (weft__word_phase(atom_load(&child->future.word, relaxed)) != WEFT__NEW) return false;
-  if (loop->alone ? weft__ring_size(&worker->ring) > 0 || others_want_a_turn(worker)
-                  : parent->strand != NULL || child->strand != NULL)
+/* Rules 8-11, but for two things: who may take the child, and a pending cancellation of the parent, which is given to the
+ * child unstarted (weft__task_run_for). */
+static inline bool may_run_in_place(weft__worker_t *worker, const weft_task_t *parent, const weft_task_t *child) {
+  if (worker->loop->alone ? weft__ring_size(&worker->ring) > 0 || others_want_a_turn(worker)
+                          : parent->strand != NULL || child->strand != NULL)
     return false;
   if (parent->pinned != child->pinned || worker->in_place >= IN_PLACE_MAX) return false;
   if (weft__fiber_room(worker->fiber) < weft__stack_wanted(child) + WEFT__TASK_STACK_MIN) return false;
-  if (!begin_wait(&parent->future.word)) return false;
-  if (!take_newest(worker, entry)) { /* a thief has it: wait in the ordinary way */
-    weft__word_stop_waiting(&parent->future.word);
-    return false;
-  }
+  return parent->before_suspend == NULL; /* a level-triggered scope wants to be asked */
+}
+
+/* Rules 8-11. Only the newest entry of this worker's queue: it is unstarted, and with one worker it must be the only one.
+ * The parent stays RUNNING, linked to the child by waiting_on, so cancelling it finds the child, and in no list. If the
+ * child suspends, the whole fiber does, and is the child's until it ends here. */
+weft_task_t *weft__run_in_place(weft_task_t *child) {
+  weft__worker_t *worker = weft__worker();
+  if (worker == NULL) return NULL;
+  weft__entry_t entry = (weft__entry_t)&child->item;
+  if (atom_load(&worker->newest, relaxed) != entry) return NULL;
+  weft_task_t *parent = worker->current;
+  if (parent == NULL || weft__word_phase(atom_load(&child->future.word, relaxed)) != WEFT__NEW) return NULL;
+  if (!may_run_in_place(worker, parent, child)) return NULL;
+  if (!take_newest(worker, entry)) return NULL; /* a thief has it: wait in the ordinary way */
   worker->in_place++;
   weft__count_tick(worker);
   worker->current = child;
-  weft__task_run(child);
+  atom_store(&parent->waiting_on, &child->future, relaxed); /* ordered by the child's start: weft__task_run_for */
+  weft__task_run_for(child, parent);
   worker = weft__worker();
   worker->current = parent;
-  if (!loop->alone) return true;
+  if (!worker->loop->alone) return parent;
   /* asyncio would queue the parent now, behind whatever is ready, and begin a new pass. */
   worker->pass_left = 0;
   if (weft__ready_count(worker) > 0 || others_want_a_turn(worker)) weft__park(after_in_place, parent);
-  return true;
+  return parent;
 }
 
 /* ---- eager start ------------------------------------------------------------------------------------------------------- */

@@ -32,6 +32,12 @@ typedef uintptr_t weft__entry_t;
 
 typedef struct weft__worker weft__worker_t;
 
+/* Memory for tasks, of two sizes. */
+enum { WEFT__TASK_CLASS_SMALL, WEFT__TASK_CLASS_LARGE, WEFT__TASK_CLASSES };
+typedef struct weft__free_task {
+  struct weft__free_task *next;
+} weft__free_task_t;
+
 typedef struct weft__worker_stats {
   _Atomic(uint64_t) ticks;  /* items run: also what the lookout watches */
   _Atomic(uint64_t) steals; /* items taken from others */
@@ -66,8 +72,8 @@ struct weft__worker {
   unsigned in_place;           /* depth of runs in place since the last boundary */
   weft__reactor_t *reactor;
   weft__timers_t timers;
-  weft_task_t *free_tasks; /* memory for tasks, linked by waiting_on */
-  unsigned free_task_count;
+  weft__free_task_t *free_tasks[WEFT__TASK_CLASSES]; /* see task_memory.c */
+  unsigned free_task_count[WEFT__TASK_CLASSES];
   uint64_t task_numbers, task_numbers_end;
   uint64_t random;
   bool searching;

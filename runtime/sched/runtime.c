@@ -20,7 +20,8 @@
 static void describe_overflow(const char **name, size_t *size) {
   weft__worker_t *worker = weft__worker();
   weft_task_t *task = worker != NULL ? worker->current : NULL;
-  *name = task != NULL ? weft_task_get_name(task) : NULL;
+  static char text[32]; /* the process is about to end: nothing may be asked for */
+  *name = task != NULL ? weft__task_describe(task, text, sizeof text) : NULL;
   *size = worker != NULL && worker->fiber != NULL ? worker->fiber->size : 0;
 }
 static void set_describe(void) { weft__overflow_describe = describe_overflow; }

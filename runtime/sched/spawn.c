@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "sched/loop.h"
+#include "sched/task_memory.h"
 #include "task/contextvars.h"
 
 static int check_options(const weft_loop_t *loop, const weft_call_t *call, const weft_task_options_t *options) {
@@ -23,32 +23,45 @@ static int check_options(const weft_loop_t *loop, const weft_call_t *call, const
   return 0;
 }
 
-/* In pairs of words: for this size gcc makes a `rep stos` of memset, which takes 30 cycles to begin. */
+/* Writes zeroes from one member up to another, in pairs of words whose value the compiler does not know: else it makes a
+ * memset of it, and of that `rep stos`, which takes 30 cycles to begin. */
 typedef uint64_t pair_t __attribute__((vector_size(16), aligned(8), may_alias));
-_Static_assert(offsetof(weft_task_t, call) % sizeof(pair_t) == 0, "a task's head is cleared in pairs of words");
-static inline void clear_head(weft_task_t *task) {
-  pair_t *pairs = (pair_t *)(void *)task;
-  for (size_t i = 0; i < offsetof(weft_task_t, call) / sizeof *pairs; i++) pairs[i] = (pair_t){0, 0};
-}
+#if defined __x86_64__
+#define VECTOR_REGISTER "x"
+#else
+#define VECTOR_REGISTER "w"
+#endif
+#define CLEAR(task, zero, from, to)                                                                                    \
+  do {                                                                                                                 \
+    _Static_assert((offsetof(weft_task_t, to) - offsetof(weft_task_t, from)) % sizeof(pair_t) == 0, "in pairs");       \
+    pair_t *pairs_ = (pair_t *)(void *)((char *)(task) + offsetof(weft_task_t, from));                                 \
+    for (size_t i_ = 0; i_ < (offsetof(weft_task_t, to) - offsetof(weft_task_t, from)) / sizeof(pair_t); i_++)         \
+      pairs_[i_] = (zero);                                                                                             \
+  } while (0)
 
-/* Everything before `call` is zero but what is set here. */
-static void init_task(weft_task_t *task, weft_loop_t *loop, const weft_call_t *call) {
-  clear_head(task);
+/* Everything before the arguments is zero but what is set here, and the number. */
+static inline void init_task(weft_task_t *task, weft_loop_t *loop, const weft_call_t *call, const void *where) {
+  pair_t zero = {0, 0};
+  __asm__("" : "+" VECTOR_REGISTER(zero));
+  CLEAR(task, zero, future.error, entry);
+  CLEAR(task, zero, args_size, args);
   atom_init(&task->future.word, 2 * WEFT__W_REFERENCE); /* NEW; the caller's and the runtime's */
   task->future.loop = loop;
   weft__list_init(&task->future.nodes);
   task->future.kind = WEFT__KIND_TASK;
   task->future.value_size = sizeof(int);
-  task->call.entry = call->entry;
-  task->call.name = call->name;
-  task->call.size = call->size;
-  memcpy(&task->call.args, &call->args, 16); /* most calls carry no more: no loop */
-  if (call->size > 16) memcpy(&task->call.args, &call->args, sizeof call->args);
+  task->entry = call->entry;
+  task->call_name = call->name;
+  task->args_size = (uint8_t)call->size;
+  task->created_at = where;
+  memcpy(task->args, &call->args, WEFT__TASK_SMALL_ARGS); /* most calls carry no more: no loop */
+  if (weft__unlikely(call->size > WEFT__TASK_SMALL_ARGS)) memcpy(task->args, &call->args, sizeof call->args);
 }
 
 static bool apply_options(weft_task_t *task, const weft_task_options_t *options) {
-  task->stack_size = options->stack_size;
-  task->pinned = options->worker;
+  size_t pages = options->stack_size / 4096 + (options->stack_size % 4096 != 0);
+  task->stack_pages = pages < UINT32_MAX ? (uint32_t)pages : UINT32_MAX;
+  task->pinned = (uint16_t)options->worker;
   if (options->strand != NULL) task->strand = options->strand;
   if (options->context != NULL) task->context = options->context;
   return options->name == NULL || weft_task_set_name(task, options->name) == 0;
@@ -77,71 +90,74 @@ void weft__return_task_numbers(weft__worker_t *worker) {
   worker->task_numbers = worker->task_numbers_end = 0;
 }
 
-/* worker: this thread, if it is one of loop's. */
-static weft_task_t *new_task(weft__worker_t *worker, weft_loop_t *loop, const weft_call_t *call,
-                             const weft_task_options_t *options) {
-  weft_task_t *task = weft__task_memory_take();
-  if (weft__unlikely(task == NULL)) return NULL;
-  init_task(task, loop, call);
+/* What a task inherits: its creator's strand and context, unless it was given others. */
+static inline void inherit(weft__worker_t *worker, weft_loop_t *loop, weft_task_t *task) {
   weft_task_t *creator = worker != NULL ? worker->current : NULL;
-  task->strand = creator != NULL ? creator->strand : loop->main_strand;
-  bool given = options != NULL && options->context != NULL;
-  if (weft__unlikely(options != NULL) && !apply_options(task, options)) {
-    weft__task_memory_give(task);
-    return NULL;
-  }
-  if (task->strand != NULL) weft__strand_ref(task->strand);
-  if (given)
+  if (task->strand == NULL) task->strand = creator != NULL ? creator->strand : loop->main_strand;
+  if (weft__unlikely(task->strand != NULL)) weft__strand_ref(task->strand);
+  if (weft__unlikely(task->context != NULL))
     weft__context_ref(task->context);
-  else if (creator == NULL || creator->context != NULL)
+  else if (creator == NULL || weft__unlikely(creator->context != NULL))
     task->context = weft__context_of_new_task();
   task->number = next_number(worker, loop);
-  return task;
 }
 
-static weft_task_t *create(weft_loop_t *loop, const weft_call_t *call, const weft_task_options_t *options,
-                           const void *where, void (*finished)(weft_task_t *), void *finished_data) {
+/* Registers and queues it. worker: this thread, if it is one of loop's. */
+static inline void start_soon(weft__worker_t *worker, weft_loop_t *loop, weft_task_t *task) {
+  if (worker != NULL && loop->alone) {
+    weft__list_push_back(&loop->shards[0].tasks, &task->registry);
+    weft__push(worker, (weft__entry_t)&task->item, true);
+  } else {
+    weft__registry_add(loop, task);
+    weft__schedule_new(task);
+  }
+}
+
+/* The general case. ending: what is called at its end; NULL: nothing. */
+static WEFT__NOINLINE weft_task_t *create(weft_loop_t *loop, const weft_call_t *call,
+                                          const weft_task_options_t *options, const void *where,
+                                          const weft__task_ending_t *ending) {
   if (weft__unlikely(loop == NULL)) {
     weft_ignore(weft_fail(WEFT_RUNTIME, "no running event loop"));
     return NULL;
   }
-  if ((weft__unlikely(call->entry == NULL) || weft__unlikely(call->size > WEFT_CALL_BYTES) ||
-       weft__unlikely(options != NULL)) &&
-      check_options(loop, call, options) < 0)
-    return NULL;
+  if (check_options(loop, call, options) < 0) return NULL;
   if (weft__unlikely(weft__loop_refuses_tasks(loop))) {
     weft_ignore(weft_fail(WEFT_RUNTIME, "Event loop is closed"));
     return NULL;
   }
   weft__worker_t *worker = weft__worker();
   if (worker != NULL && worker->loop != loop) worker = NULL;
-  weft_task_t *task = new_task(worker, loop, call, options);
+  weft_task_t *task = weft__task_memory_take(worker, weft__task_class(call->size, ending != NULL));
+  if (weft__likely(task != NULL)) {
+    init_task(task, loop, call, where);
+    task->ending = ending != NULL;
+    if (ending != NULL) *weft__task_ending(task) = *ending;
+    if (options != NULL && !apply_options(task, options)) {
+      weft__task_memory_give(task);
+      task = NULL;
+    }
+  }
   if (weft__unlikely(task == NULL)) {
     weft_ignore(weft_fail(-ENOMEM, "no memory for task %s", call->name));
     return NULL;
   }
-  task->created_at = where;
-  task->finished = finished;
-  task->finished_data = finished_data;
-  if (worker != NULL && loop->alone)
-    weft__list_push_back(&loop->shards[0].tasks, &task->registry);
-  else
+  inherit(worker, loop, task);
+  if (weft__unlikely(options != NULL && options->eager)) {
     weft__registry_add(loop, task);
-  if (weft__unlikely(options != NULL && options->eager))
     weft__run_eagerly(task);
-  else if (worker != NULL && loop->alone)
-    weft__push(worker, (weft__entry_t)&task->item, true);
-  else
-    weft__schedule_new(task);
+  } else {
+    start_soon(worker, loop, task);
+  }
   return task;
 }
 
 weft_task_t *weft__create_task_plain(weft_loop_t *loop, weft_call_t call, const weft_task_options_t *options) {
-  return create(loop, &call, options, __builtin_return_address(0), NULL, NULL);
+  return create(loop, &call, options, __builtin_return_address(0), NULL);
 }
 
 weft_task_t *weft__create_task_ending(weft_call_t call, void (*finished)(weft_task_t *task), void *data) {
-  return create(weft__current_loop(), &call, NULL, __builtin_return_address(0), finished, data);
+  return create(weft__current_loop(), &call, NULL, __builtin_return_address(0), &(weft__task_ending_t){finished, data});
 }
 
 /* The factory's own calls of create_task make plain tasks: it is marked as running on this thread meanwhile. */
@@ -162,18 +178,27 @@ weft_task_t *weft_create_task_with(weft_call_t call, const weft_task_options_t *
   weft_loop_t *loop = weft__current_loop();
   weft_task_factory_fn factory = factory_of(loop);
   if (weft__unlikely(factory != NULL)) return by_factory(factory, loop, call, options);
-  return create(loop, &call, options, __builtin_return_address(0), NULL, NULL);
+  return create(loop, &call, options, __builtin_return_address(0), NULL);
 }
 
+/* The general case without what can only be there in others: a running loop, no options, no factory. */
 weft_task_t *weft_create_task(weft_call_t call) {
-  weft_loop_t *loop = weft__current_loop();
+  weft__worker_t *worker = weft__worker();
+  weft_loop_t *loop = worker != NULL ? worker->loop : NULL;
   weft_task_factory_fn factory = factory_of(loop);
   if (weft__unlikely(factory != NULL)) return by_factory(factory, loop, call, NULL);
-  return create(loop, &call, NULL, __builtin_return_address(0), NULL, NULL);
+  weft_task_t *task = NULL;
+  if (weft__likely(loop != NULL && call.entry != NULL && call.size <= WEFT_CALL_BYTES))
+    task = weft__task_memory_take(worker, weft__task_class(call.size, false));
+  if (weft__unlikely(task == NULL)) return create(loop, &call, NULL, __builtin_return_address(0), NULL);
+  init_task(task, loop, &call, __builtin_return_address(0));
+  inherit(worker, loop, task);
+  start_soon(worker, loop, task);
+  return task;
 }
 
 weft_task_t *weft_loop_create_task(weft_loop_t *loop, weft_call_t call) {
   weft_task_factory_fn factory = factory_of(loop);
   if (weft__unlikely(factory != NULL)) return by_factory(factory, loop, call, NULL);
-  return create(loop, &call, NULL, __builtin_return_address(0), NULL, NULL);
+  return create(loop, &call, NULL, __builtin_return_address(0), NULL);
 }

@@ -177,7 +177,6 @@ int weft__yield(void) {
   int rc = weft__check_suspend("weft_yield");
   if (rc < 0) return rc;
   weft_task_t *task = weft__current_task();
-  task->waiting_on = NULL;
   weft__park(after_yield, task);
   return weft__word_resume(&task->future.word) ? weft__task_deliver_cancel(task) : 0;
 }

@@ -85,7 +85,8 @@ static void drop_fiber(weft_gen_t *gen) {
 
 static int start(weft_gen_t *gen) {
   weft_task_t *task = weft__current_task();
-  size_t size = task->stack_size != 0 ? task->stack_size : task->future.loop->config.stack_size;
+  size_t size = weft__task_stack_size(task);
+  if (size == 0) size = task->future.loop->config.stack_size;
   gen->fiber = weft__loop_fiber_new(size, body_main, gen);
   return gen->fiber != NULL ? 0 : weft_fail(-ENOMEM, "no memory for the stack of generator %s", gen->call.name);
 }

@@ -6,7 +6,11 @@
  *   READY            sets MUST_CANCEL: delivered when it starts, suspends or is resumed
  *   HOP              a sleep that expired, its hop not over: READY with CANCELLED, queued at the tail now
  *   WAITING, plain   READY with CANCELLED, queued: the wait answers WEFT_CANCELLED
- *   WAITING on F     passed on: F.cancel(). If F is done the task is about to be resumed: MUST_CANCEL
+ *   WAITING on F, or
+ *   RUNNING and F is
+ *   a child in place passed on: F.cancel(). If F is done the task is about to go on: MUST_CANCEL
+ * waiting_on is F from just before the swap that makes the task WAITING until it runs again, and from just before the
+ * start to just before the end of a child in place; else NULL. Phases READY and HOP do not tell: a wait may be over.
  * The walk down a chain of awaited tasks is a loop that holds one task's LOCK at a time and a reference to the task it
  * looks at, so its length does not matter. If F turns out to be done when F.cancel() is called, the walk starts again from
  * the top without counting: by then F's waiter has been claimed (claims precede the publication of the outcome), or waits
@@ -34,6 +38,9 @@ static int count_deferred(const weft_task_t *task) {
   return count;
 }
 
+/* Only then waiting_on tells what the task waits for: RUNNING tasks do while a child runs in place. */
+static bool waits(enum weft__phase phase) { return phase == WEFT__WAITING || phase == WEFT__RUNNING; }
+
 /* One task's part. With DESCEND *next is what it waits for, referenced. */
 static enum verdict request_one(weft_task_t *task, weft__record_t *reason, bool count, const void *tag, unsigned inside,
                                 weft_future_t **next) {
@@ -50,9 +57,11 @@ static enum verdict request_one(weft_task_t *task, weft__record_t *reason, bool 
   }
   enum weft__phase phase = weft__word_phase(word);
   uint64_t to_ready = (uint64_t)WEFT__READY << WEFT__W_PHASE_SHIFT;
-  if (phase == WEFT__WAITING && task->waiting_on != NULL) {
-    if (!weft__future_done(task->waiting_on)) {
-      *next = weft_future_ref(task->waiting_on);
+  atom_fence_after_rmw(); /* partner: the child's start and end in weft__task_run_for */
+  weft_future_t *waiting_on = waits(phase) ? atom_load(&task->waiting_on, relaxed) : NULL;
+  if (waiting_on != NULL) {
+    if (!weft__future_done(waiting_on)) {
+      *next = weft_future_ref(waiting_on);
       weft__word_unlock(&task->future.word, 0, 0);
       return DESCEND;
     }
@@ -88,11 +97,11 @@ static enum verdict request_one(weft_task_t *task, weft__record_t *reason, bool 
  * the request stays with the task, and is delivered when the wait ends. */
 static bool leave_with(weft_task_t *task, weft_future_t *future, weft__record_t *reason) {
   uint64_t word = weft__word_lock(&task->future.word);
-  bool waits = weft__word_outcome(word) == WEFT__PENDING && weft__word_phase(word) == WEFT__WAITING &&
-               task->waiting_on == future;
-  if (waits) keep_reason(task, reason);
-  weft__word_unlock(&task->future.word, 0, waits ? WEFT__W_MUST_CANCEL : 0);
-  return waits;
+  bool still = weft__word_outcome(word) == WEFT__PENDING && weft__word_phase(word) == WEFT__WAITING &&
+               atom_load(&task->waiting_on, relaxed) == future;
+  if (still) keep_reason(task, reason);
+  weft__word_unlock(&task->future.word, 0, still ? WEFT__W_MUST_CANCEL : 0);
+  return still;
 }
 
 bool weft__task_request_cancel_as(weft_task_t *task, weft__record_t *reason, bool count, const void *tag,

@@ -33,17 +33,18 @@ struct weft_future {
   _Atomic(unsigned) callbacks;
   unsigned char kind;
   unsigned char value_size;
+  /* What follows is only in futures that are no tasks, but for value.status: a task's own fields lie there (task.h). */
+  union {
+    void *align;
+    int status;
+    unsigned char bytes[WEFT__VALUE_BYTES];
+  } value;
   /* For futures that stand for several others (gather): what cancel() does instead. Called without LOCK, with a
    * reference held; answers what cancel() answers. */
   bool (*cancel_hook)(weft_future_t *future, weft__record_t *reason);
   void *hook_data;
   /* Called once when the last reference goes, before the memory does. */
   void (*drop_hook)(weft_future_t *future);
-  union {
-    void *align;
-    int status;
-    unsigned char bytes[WEFT__VALUE_BYTES];
-  } value;
 };
 
 /* A callback of the runtime's own: fn(watch) runs as one hop through the ready queue after the future is done. The memory

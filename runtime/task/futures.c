@@ -185,12 +185,13 @@ static void free_future(weft_future_t *future) {
     weft__report(future->loop, task ? "Task exception was never retrieved" : "Future exception was never retrieved",
                  &future->error->error, future, NULL);
   }
+  if (future->kind == WEFT__KIND_TASK) {
+    weft__task_free(weft__task_of_future(future));
+    return;
+  }
   if (future->drop_hook != NULL) future->drop_hook(future);
   if (future->error != NULL) weft__record_unref(future->error);
-  if (future->kind == WEFT__KIND_TASK)
-    weft__task_free(weft__task_of_future(future));
-  else
-    weft__free(future, sizeof *future);
+  weft__free(future, sizeof *future);
 }
 
 weft_future_t *weft_loop_create_future(weft_loop_t *loop, size_t value_size) {

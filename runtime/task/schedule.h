@@ -43,9 +43,9 @@ int weft__yield(void);
 /* The same without delivering a cancellation: to change the queue that the task belongs to. */
 void weft__requeue(void);
 
-/* If `child` is the newest ready task here and rules 8-11 allow it, runs it to its end on the caller's stack (the caller
- * is already WAITING on it) and answers true. */
-bool weft__run_in_place(weft_task_t *parent, weft_task_t *child);
+/* If `child` is the newest ready task here and rules 8-11 allow it, runs it to its end on the caller's stack and answers
+ * the current task, which awaits it: RUNNING, or, if others had to have their turn, READY and resumed. Else NULL. */
+weft_task_t *weft__run_in_place(weft_task_t *child);
 
 /* Starts a NEW task inside the caller, up to its first suspension (asyncio's eager start). */
 void weft__run_eagerly(weft_task_t *task);
@@ -72,8 +72,7 @@ bool weft__strand_moves(const weft_strand_t *strand);
 /* Takes a queued item out of its strand and puts it at the tail. */
 void weft__strand_requeue(weft_strand_t *strand, weft__item_t *item);
 
-/* Memory for one task, from this worker's cache or the allocator; NULL when it ran out. give: from any thread. */
-weft_task_t *weft__task_memory_take(void);
+/* Memory of a task, taken by sched/task_memory.c; from any thread. */
 void weft__task_memory_give(weft_task_t *task);
 
 /* Registry of unfinished tasks (all_tasks). */

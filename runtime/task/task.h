@@ -11,37 +11,74 @@
 
 enum { WEFT__TASK_STACK_MIN = 8 * 1024, WEFT__SHIELD_LEVELS = 8 };
 
+/* Where a future that is no task has its value and its hooks. */
+enum { WEFT__TASK_OWN = offsetof(weft_future_t, value) + sizeof(int) };
+
+/* Two sizes, by what the call carries: 256 bytes, which are four cache lines, and 320. */
 struct weft_task {
-  weft_future_t future; /* first: a task is a future */
-  weft__item_t item;
-  bool hop_queued;      /* in a strand: the entry is a hop's; under the strand's lock */
-  weft__fiber_t *fiber; /* its context while WAITING, READY or HOP; written by the worker it ran on */
-  weft_future_t
-      *waiting_on;        /* what cancel() passes on to; NULL for a plain wait. Written by the task, read under LOCK */
-  weft__record_t *record; /* last error raised in it; the task's own, owned */
-  weft__record_t *cancel_reason; /* of the undelivered request; under LOCK, owned, NULL: no message */
-  int cancelling;                /* requests so far; under LOCK */
-  const void *cancel_tag;        /* under LOCK, while MUST_CANCEL is set: the scope that alone asked for it, or NULL */
-  unsigned pinned;               /* 0 any worker, n: the n-th only */
-  weft_strand_t *strand;         /* owned reference or NULL */
-  weft_contextvars_t *context;   /* owned reference or NULL: empty */
-  weft__link_t registry;
-  unsigned registry_shard;
-  uint64_t number; /* of the default name */
-  char *name;      /* copied, or NULL: Task-<number> */
-  char default_name[24];
-  const void *created_at;              /* return address of create_task */
-  size_t stack_size;                   /* 0: the loop's */
-  void (*finished)(weft_task_t *task); /* internal: called by the task itself just before its outcome is published */
-  void *finished_data;
-  struct weft__locals *locals;               /* see locals.c; NULL: none. The task's own */
-  void *scope;                               /* innermost level-triggered scope, owned by sync/scopes */
-  void (*before_suspend)(weft_task_t *task); /* of level-triggered scopes; NULL: none, or they have to keep quiet */
-  unsigned shields;                          /* shielded scopes it is in; written by the task, under LOCK */
-  unsigned char
-      deferred[WEFT__SHIELD_LEVELS]; /* under LOCK: requests from outside of the n-th shield, kept until it ends */
-  weft_call_t call;                  /* last: what stands before it is cleared at the creation */
+  union {
+    weft_future_t future; /* first: a task is a future */
+    struct {
+      unsigned char future_[WEFT__TASK_OWN]; /* of it: what is before value, and value.status */
+      /* ---- written at the creation ---- */
+      uint16_t pinned;        /* 0 any worker, n: the n-th only */
+      uint8_t registry_shard; /* see sched/registry.c */
+      bool hop_queued;        /* in a strand: the entry is a hop's; under the strand's lock */
+      weft__item_t item;
+      weft__link_t registry;
+      int (*entry)(void *args); /* the call: its function, ... */
+      const char *call_name;
+      uint8_t args_size;    /* ... and what args holds of it */
+      bool ending;          /* behind the arguments lies a weft__task_ending_t */
+      uint8_t shields;      /* shielded scopes it is in; written by the task, under LOCK */
+      uint32_t stack_pages; /* of 4 KiB; 0: the loop's size */
+      uint64_t number;      /* of the default name */
+      /* ---- zero at first ---- */
+      weft__fiber_t *fiber; /* its context while WAITING, READY or HOP; written by the worker it ran on */
+      /* What cancel() passes on to; NULL for a plain wait. Written by the task's fiber, read under LOCK: see cancel.c. */
+      _Atomic(weft_future_t *) waiting_on;
+      weft__record_t *record;                    /* last error raised in it; the task's own, owned */
+      weft_strand_t *strand;                     /* owned reference or NULL */
+      weft_contextvars_t *context;               /* owned reference or NULL: empty */
+      struct weft__locals *locals;               /* see locals.c; NULL: none. The task's own */
+      char *name;                                /* allocated; NULL: Task-<number>, of which no text was made yet */
+      const void *created_at;                    /* return address of create_task */
+      void *scope;                               /* innermost level-triggered scope, owned by sync/scopes */
+      void (*before_suspend)(weft_task_t *task); /* of level-triggered scopes; NULL: none, or they have to keep quiet */
+      weft__record_t *cancel_reason;             /* of the undelivered request; under LOCK, owned, NULL: no message */
+      const void *cancel_tag; /* under LOCK, while MUST_CANCEL is set: the scope that alone asked for it, or NULL */
+      /* Under LOCK: requests from outside of the n-th shield, kept until it ends. */
+      uint8_t deferred[WEFT__SHIELD_LEVELS];
+      int cancelling; /* requests so far; under LOCK */
+    };
+  };
+  /* As many bytes as the call has. */
+  _Alignas(16) unsigned char args[];
 };
+
+/* Internal: called by the task itself just before its outcome is published. */
+typedef struct weft__task_ending {
+  void (*finished)(weft_task_t *task);
+  void *data;
+} weft__task_ending_t;
+
+enum { WEFT__TASK_SMALL_ARGS = 16, WEFT__TASK_SMALL = 256, WEFT__TASK_LARGE = 320 };
+_Static_assert(offsetof(weft_task_t, fiber) == 128, "the first two cache lines are what every task writes");
+_Static_assert(offsetof(weft_task_t, args) + WEFT__TASK_SMALL_ARGS == WEFT__TASK_SMALL, "no byte is lost");
+_Static_assert(offsetof(weft_task_t, args) + WEFT_CALL_BYTES + sizeof(weft__task_ending_t) == WEFT__TASK_LARGE,
+               "nor here");
+
+/* Which of the two it is. */
+static inline size_t weft__task_bytes(size_t args_size, bool ending) {
+  return args_size <= WEFT__TASK_SMALL_ARGS && !ending ? WEFT__TASK_SMALL : WEFT__TASK_LARGE;
+}
+static inline weft__task_ending_t *weft__task_ending(weft_task_t *task) {
+  return task->ending ? (weft__task_ending_t *)(void *)(task->args + WEFT_CALL_BYTES) : NULL;
+}
+/* 0: the loop's. */
+static inline size_t weft__task_stack_size(const weft_task_t *task) {
+  return weft__likely(task->stack_pages != UINT32_MAX) ? (size_t)task->stack_pages * 4096 : SIZE_MAX / 2;
+}
 
 static inline weft_task_t *weft__task_of_future(weft_future_t *future) {
   WEFT__DEBUG_ASSERT(future->kind == WEFT__KIND_TASK);
@@ -57,6 +94,13 @@ weft_task_t *weft__create_task_plain(weft_loop_t *loop, weft_call_t call, const 
 weft_task_t *weft__create_task_ending(weft_call_t call, void (*finished)(weft_task_t *task), void *data);
 /* Runs a NEW task from start to finish on the caller's stack. Called by the scheduler on a fiber. */
 void weft__task_run(weft_task_t *task);
+/* The same for a child that `parent`, RUNNING and in whose frame we are, awaits: see sched/in_place.c. */
+void weft__task_run_for(weft_task_t *task, weft_task_t *parent);
+/* By a task that is about to wait: a pending cancellation goes to what it waits for, as asyncio's does. False: that did
+ * not take it, and it stays with the task. */
+bool weft__task_pass_on_cancel(weft_task_t *task, weft_future_t *future);
+/* The task's name as text of its own, without asking for memory, when it has no name: for reports in a bad hour. */
+const char *weft__task_describe(const weft_task_t *task, char text[], size_t size);
 /* Ends a NEW task, the current one, that cannot be started. */
 void weft__task_fail_start(weft_task_t *task, int code);
 /* Ends a NEW task that will never run (loop closed): outcome cancelled, without queueing anything twice. */

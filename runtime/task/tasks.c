@@ -14,18 +14,26 @@
 #include "task/contextvars.h"
 #include "task/locals.h"
 
-void weft__task_free(weft_task_t *task) {
+static WEFT__COLD void drop_what_it_held(weft_task_t *task) {
   if (task->name != NULL) weft__free(task->name, strlen(task->name) + 1);
-  if (task->record != NULL) weft__record_unref(task->record);
-  if (task->cancel_reason != NULL) weft__record_unref(task->cancel_reason);
+  weft__record_unref(task->record);
+  weft__record_unref(task->future.error);
+  weft__record_unref(task->cancel_reason);
   if (task->strand != NULL) weft__strand_unref(task->strand);
-  if (task->context != NULL) weft_contextvars_unref(task->context);
+  weft_contextvars_unref(task->context);
+}
+
+void weft__task_free(weft_task_t *task) {
+  uintptr_t held = (uintptr_t)task->name | (uintptr_t)task->record | (uintptr_t)task->future.error |
+                   (uintptr_t)task->cancel_reason | (uintptr_t)task->strand | (uintptr_t)task->context;
+  if (weft__unlikely(held != 0)) drop_what_it_held(task);
   weft__task_memory_give(task);
 }
 
 /* Publishes the outcome and gives up the runtime's reference. The word decides at the last moment whether a cancellation
- * that was never delivered turns a normal end into a cancelled one, as asyncio's does. */
-static void finish(weft_task_t *task, int status) {
+ * that was never delivered turns a normal end into a cancelled one, as asyncio's does. The last access of every way
+ * through here to the task's word is a read-modify-write: weft__task_run_for counts on it. */
+static WEFT__NOINLINE void finish_slowly(weft_task_t *task, int status, bool registered) {
   weft_future_t *future = &task->future;
   weft__record_t *record = NULL;
   if (status < 0) {
@@ -34,21 +42,15 @@ static void finish(weft_task_t *task, int status) {
     if (status == WEFT_EXIT || status == WEFT_INTERRUPT) weft__base_error(future->loop, record);
   }
   if (weft__unlikely(task->locals != NULL)) weft__locals_drop(task);
-  if (task->finished != NULL) task->finished(task);
-  weft__registry_remove(future->loop, task);
+  weft__task_ending_t *ending = weft__task_ending(task);
+  if (ending != NULL && ending->finished != NULL) ending->finished(task);
+  if (registered) weft__registry_remove(future->loop, task);
   /* What the task held for itself goes before anybody can see that it ended. */
   if (task->record != NULL) {
     weft__record_unref(task->record);
     task->record = NULL;
   }
-  uint64_t word = weft__word_unlocked(&future->word);
-  /* The common end: nobody waits, no cancellation is pending. Publishes and drops the reference in one step; release: value
-   * to whoever acquires the outcome. */
-  if (weft__likely(status >= 0 && !(word & (WEFT__W_NODES | WEFT__W_MUST_CANCEL)) && (word >> 32) > 1)) {
-    future->value.status = status;
-    if (atom_cas(&future->word, &word, (word | WEFT__RESULT) - WEFT__W_REFERENCE, acq_rel, relaxed)) return;
-  }
-  word = weft__word_lock(&future->word); /* under it no request comes in between */
+  uint64_t word = weft__word_lock(&future->word); /* under it no request comes in between */
   int code = status >= 0 && (word & WEFT__W_MUST_CANCEL) ? WEFT_CANCELLED : status;
   if (code != status)
     record = weft__record_ref(task->cancel_reason != NULL ? task->cancel_reason : weft__record_cancelled());
@@ -57,14 +59,51 @@ static void finish(weft_task_t *task, int status) {
   weft_future_unref(future);
 }
 
+/* The common end: nothing to drop, nobody waits, no cancellation is pending. Publishes and drops the reference in one
+ * step; release: value to whoever acquires the outcome. */
+static inline void finish(weft_task_t *task, int status) {
+  weft_future_t *future = &task->future;
+  bool registered = true;
+  if (weft__likely(status >= 0 && task->locals == NULL && task->record == NULL && !task->ending)) {
+    weft__registry_remove(future->loop, task);
+    registered = false;
+    uint64_t word = atom_load(&future->word, relaxed);
+    task->future.value.status = status;
+    if (weft__likely(!(word & (WEFT__W_LOCK | WEFT__W_NODES | WEFT__W_MUST_CANCEL)) && (word >> 32) > 1) &&
+        atom_cas(&future->word, &word, (word | WEFT__RESULT) - WEFT__W_REFERENCE, acq_rel, relaxed))
+      return;
+  }
+  finish_slowly(task, status, registered);
+}
+
 void weft__task_run(weft_task_t *task) {
   int status;
   if (weft__unlikely(
           weft__word_start(&task->future.word))) /* cancelled before its first step: no line of the body runs */
     status = weft__task_deliver_cancel(task);
   else
-    status = task->call.entry(task->call.args.bytes);
+    status = task->entry(task->args);
   finish(task, status);
+}
+
+/* The parent stays RUNNING; what says that it waits is waiting_on, which the caller has set. Two threads meet here: we
+ * store waiting_on, then look at the parent's word; whoever cancels the parent sets a bit in the word, then looks at
+ * waiting_on. Between the two accesses of each lies a full barrier: ours is the child's start and its end, which are
+ * read-modify-writes, the other's the taking of LOCK. So
+ *   - before the child's first line: either the canceller finds waiting_on and goes on to the child, or we find
+ *     MUST_CANCEL and pass it on ourselves;
+ *   - after the child's end: either the canceller finds no waiting_on and leaves MUST_CANCEL with the parent, where our
+ *     caller finds it, or we find its LOCK and wait until it has taken its reference to the child. */
+void weft__task_run_for(weft_task_t *task, weft_task_t *parent) {
+  bool cancelled = weft__word_start(&task->future.word);
+  atom_fence_after_rmw();
+  if (weft__unlikely(weft__word_unlocked(&parent->future.word) & WEFT__W_MUST_CANCEL) &&
+      weft__task_pass_on_cancel(parent, &task->future))
+    cancelled = weft__word_resume(&task->future.word) || cancelled;
+  int status = weft__unlikely(cancelled) ? weft__task_deliver_cancel(task) : task->entry(task->args);
+  atom_store(&parent->waiting_on, NULL, relaxed); /* ordered by the read-modify-write that publishes the outcome */
+  finish(task, status);
+  atom_fence_after_rmw();
 }
 
 void weft__task_fail_start(weft_task_t *task, int code) {
@@ -101,12 +140,22 @@ static void use_up(weft_task_t *task, const char *what) {
 #endif
 }
 
+/* As weft_await and weft_detach do it; written out for the common case, a task that ends well. */
 int weft_join(weft_task_t *task) {
   if (task == NULL) return weft_fail(-ENOMEM, "weft_join: no task (NULL: memory ran out when it was created?)");
-  int rc = weft_await(task);
-  if (!weft__future_done(&task->future)) return rc; /* -EPERM, itself, another loop: refused, the handle stays */
+  int rc = weft__future_settle(&task->future, "weft_join");
+  uint64_t word = atom_load(&task->future.word, acquire); /* the outcome's, which is for ever */
+  if (weft__word_outcome(word) == WEFT__PENDING)
+    return rc; /* -EPERM, itself, another loop: refused, the handle stays */
+  if (weft__likely(rc >= 0))
+    rc = weft__word_outcome(word) == WEFT__RESULT ? task->future.value.status
+                                                  : weft__future_outcome(&task->future, NULL);
   use_up(task, "weft_join");
-  weft_future_unref(&task->future);
+  if (weft__likely(weft__word_outcome(word) == WEFT__RESULT)) {
+    if (weft__word_unref(&task->future.word)) weft__task_free(task); /* no error that somebody would have to hear of */
+  } else {
+    weft_future_unref(&task->future);
+  }
   return rc;
 }
 
@@ -164,15 +213,24 @@ const weft_error_t *weft_task_error(weft_task_t *task) {
   return weft_future_error(task != NULL ? &task->future : NULL);
 }
 
-const char *weft_task_get_name(const weft_task_t *task) {
+const char *weft__task_describe(const weft_task_t *task, char text[], size_t size) {
   if (task->name != NULL) return task->name;
+  snprintf(text, size, "Task-%llu", (unsigned long long)task->number);
+  return text;
+}
+
+const char *weft_task_get_name(const weft_task_t *task) {
   weft_task_t *self = (weft_task_t *)task; /* the text is made when first asked for; const promises the same answer */
-  char text[sizeof self->default_name];
-  snprintf(text, sizeof text, "Task-%llu", (unsigned long long)task->number);
   weft__word_lock(&self->future.word);
-  if (self->default_name[0] == '\0') memcpy(self->default_name, text, sizeof text);
+  if (self->name == NULL) {
+    char text[32];
+    size_t length = strlen(weft__task_describe(task, text, sizeof text));
+    self->name = weft__alloc(length + 1);
+    if (self->name != NULL) memcpy(self->name, text, length + 1);
+  }
+  const char *name = self->name;
   weft__word_unlock(&self->future.word, 0, 0);
-  return self->default_name;
+  return name != NULL ? name : "Task"; /* no memory for more */
 }
 
 int weft_task_set_name(weft_task_t *task, const char *name) {
@@ -181,8 +239,11 @@ int weft_task_set_name(weft_task_t *task, const char *name) {
   char *copy = weft__alloc(size);
   if (copy == NULL) return weft_fail(-ENOMEM, "weft_task_set_name: no memory");
   memcpy(copy, name, size);
-  if (task->name != NULL) weft__free(task->name, strlen(task->name) + 1);
+  weft__word_lock(&task->future.word);
+  char *old = task->name;
   task->name = copy;
+  weft__word_unlock(&task->future.word, 0, 0);
+  if (old != NULL) weft__free(old, strlen(old) + 1);
   return 0;
 }
 

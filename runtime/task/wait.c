@@ -35,7 +35,6 @@ int weft__wait_park(weft__wait_t *wait, weft__spin_t *lock) {
   weft_task_t *task = wait->task;
   struct parking parking = {.task = task, .lock = lock};
   weft__before_suspend(task);
-  task->waiting_on = NULL;
   weft__park(after_wait_park, &parking);
   return weft__word_resume(&task->future.word) ? weft__task_deliver_cancel(task) : 0;
 }
@@ -66,10 +65,12 @@ static void after_future_park(void *argument) {
   weft_task_t *task = frame->task;
   weft_future_t *future = frame->future;
   weft__word_t *word = &task->future.word;
+  atom_store(&task->waiting_on, future, relaxed); /* ordered by the swap that makes it WAITING, or READY again */
   for (;;) {
     uint64_t value = weft__word_unlocked(word);
     if (weft__unlikely((value & WEFT__W_MUST_CANCEL) && !frame->keeps_cancel)) {
       weft__list_unlink(&frame->wait->node.link);
+      atom_store(&task->waiting_on, NULL, relaxed);
       frame->again = true;
       weft__word_yield(word); /* READY, in no list: ours to queue */
       weft__word_unlock(&future->word, 0, 0);
@@ -81,9 +82,7 @@ static void after_future_park(void *argument) {
   weft__word_unlock(&future->word, 0, WEFT__W_NODES);
 }
 
-/* By the task itself, which is about to wait: a pending cancellation goes to what it waits for, as asyncio's does. False:
- * that did not take it, and it stays with the task. */
-static bool pass_on_cancel(weft_task_t *task, weft_future_t *future) {
+bool weft__task_pass_on_cancel(weft_task_t *task, weft_future_t *future) {
   weft__word_t *word = &task->future.word;
   weft__word_lock(word);
   weft__record_t *reason = task->cancel_reason;
@@ -105,6 +104,7 @@ static bool pass_on_cancel(weft_task_t *task, weft_future_t *future) {
 /* A cancellation that arrives after the future itself was cancelled adds nothing: the future's error, with its words, is
  * on its way already. */
 static int after_future_wait(weft_task_t *task, weft_future_t *future) {
+  atom_store(&task->waiting_on, NULL, relaxed); /* nobody reads it of a READY task; ordered by the swap to RUNNING */
   if (!weft__word_resume(&task->future.word)) return 0;
   int rc = weft__task_deliver_cancel(task);
   return weft_future_cancelled(future) ? 0 : rc;
@@ -124,16 +124,13 @@ int weft__future_wait(weft_future_t *future, const char *what) {
   do {
     if (weft__unlikely(atom_load(&task->future.word, relaxed) & WEFT__W_MUST_CANCEL)) {
       if (weft__future_done(future)) return 0;
-      parking.keeps_cancel = !pass_on_cancel(task, future);
+      parking.keeps_cancel = !weft__task_pass_on_cancel(task, future);
       if (!parking.keeps_cancel &&
           weft__future_done(future)) { /* cancelled by us: asyncio's wake-up is one pass away */
         weft__requeue();
         return after_future_wait(task, future);
       }
     }
-    task->waiting_on = future;
-    if (future->kind == WEFT__KIND_TASK && weft__run_in_place(task, weft__task_of_future(future)))
-      return after_future_wait(task, future);
     uint64_t word;
     do {
       word = weft__word_unlocked(&future->word);
@@ -153,14 +150,25 @@ static void after_settle_park(void *argument) {
   weft__post(task->future.loop, &task->item, weft__callback_strand(task->future.loop)); /* which passes it on */
 }
 
+/* A child that was run in place: its parent is RUNNING as before, unless a cancellation came or it had to queue. */
+static inline int wait_for(weft_future_t *future, const char *what) {
+  weft_task_t *task =
+      future->kind == WEFT__KIND_TASK ? weft__run_in_place(weft__container_of(future, weft_task_t, future)) : NULL;
+  if (task == NULL) return weft__future_wait(future, what);
+  uint64_t word = weft__word_unlocked(&task->future.word);
+  if (weft__likely(weft__word_phase(word) == WEFT__RUNNING && !(word & WEFT__W_MUST_CANCEL))) return 0;
+  return after_future_wait(task, future);
+}
+
 int weft__future_settle(weft_future_t *future, const char *what) {
   if (!weft__future_done(future)) {
-    int rc = weft__future_wait(future, what);
+    int rc = wait_for(future, what);
     if (rc < 0) return rc;
   }
-  weft_task_t *task = weft__current_task();
   weft_strand_t *callbacks = weft__callback_strand(future->loop);
-  if (weft__likely(callbacks == NULL || atom_load(&future->callbacks, acquire) == 0) || task == NULL) return 0;
+  if (weft__likely(callbacks == NULL || atom_load(&future->callbacks, acquire) == 0)) return 0;
+  weft_task_t *task = weft__current_task();
+  if (task == NULL) return 0;
   if (task->strand == callbacks) return 0; /* serial: asyncio's order holds by itself */
   weft__park(after_settle_park, task);
   weft__word_stop_waiting(&task->future.word); /* no suspension of asyncio's: what was asked meanwhile stays pending */

@@ -18,6 +18,7 @@
  *                                          |  \--hop--> HOP --hop's end--> READY
  *                                          \--cancel (L), sets CANCELLED--> READY
  *
+ * A task that awaits a child which runs in place, in its own frame, stays RUNNING meanwhile: see weft__task_run_for.
  * NEW, READY and HOP tasks are in exactly one ready queue (a HOP task that is cancelled leaves a stale entry behind, which
  * owns a reference). Whoever makes the transition out of WAITING owns the task until it has queued it: exactly one of
  * completion, cancellation and time-out wins, and the losers touch nothing more. A task becomes WAITING only after its
@@ -150,7 +151,7 @@ static inline bool weft__word_end_hop(weft__word_t *word) {
   }
 }
 
-/* resume: READY (or, after a run in place, WAITING) -> RUNNING. True if a cancellation is delivered by it. */
+/* resume: READY -> RUNNING (RUNNING stays, of a child in place that was cancelled unstarted, or its parent). True if a cancellation is delivered by it. */
 static inline bool weft__word_resume(weft__word_t *word) {
   for (;;) {
     uint64_t value = weft__word_unlocked(word);
