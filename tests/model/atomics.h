@@ -47,6 +47,6 @@ void model_pause(void);
 
 #define atom_fence_seq_cst() model_fence(MODEL_HERE("fence"))
 #define atom_pause() model_pause()
-#define sched_yield() (model_pause(), 0)
+#define sched_yield() model_pause()
 
 #endif

@@ -36,9 +36,12 @@ unsigned model_self(void);
 unsigned model_spawn(void (*fn)(void *arg), void *arg);
 /* Any of 0 … n-1: every answer is tried. */
 unsigned model_any(unsigned n);
+/* The next model_pause wakes for what is read from here on. */
+void model_forget(void);
 /* Waits until *word is no longer `value` (acquire): a sleep that a store ends. */
 #define model_sleep_while(word, value)                                                                                 \
   do {                                                                                                                 \
+    model_forget();                                                                                                    \
     while (atom_load((word), acquire) == (value)) model_pause();                                                       \
   } while (0)
 /* sys_membarrier(PRIVATE_EXPEDITED): everybody's buffered stores become visible. */

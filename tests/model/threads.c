@@ -81,6 +81,11 @@ void model_pause(void) {
     leave();
     self->state = READY;
   }
+  model_forget();
+}
+
+void model_forget(void) {
+  thread_t *self = &machine.threads[machine.current];
   self->woken = false;
   self->watches++;
 }
