@@ -46,6 +46,7 @@ class Programs:
         self.benches = pathlib.Path(options.programs)
         self.peers = pathlib.Path(options.peer_programs)
         self.source = pathlib.Path(options.source)
+        self.before = ["chrt", "--fifo", "1"] if options.fifo else []
         self.missing = {}
 
     def words(self, word):
@@ -72,7 +73,7 @@ class Programs:
         return None
 
     def command(self, text, workers):
-        out = []
+        out = list(self.before)
         for word in text.replace("{workers}", str(workers)).replace("{pin}", str(int(workers == 1))).split():
             prefix, program = ("server=", word[7:]) if word.startswith("server=") else ("", word)
             words = self.words(program)
@@ -241,6 +242,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--with", dest="only", action="append", default=[], metavar="PEER", help="only these peers")
     parser.add_argument("--json", metavar="FILE", help="also write JSON lines; - prints nothing else")
+    parser.add_argument("--fifo", action="store_true",
+                        help="run them under SCHED_FIFO (as root), which shields from other work on the machine, and it from rest")
     parser.add_argument("--markdown", action="store_true", help="the table as Markdown")
     parser.add_argument("--programs", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--peer-programs", required=True, help=argparse.SUPPRESS)
@@ -279,8 +282,9 @@ def main():
         print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
     records = [record_of(runner, group[0], options.workers, targets) for group in groups for runner in group
                if any(runner.lines) and any(group[0].lines)]
+    under = " under SCHED_FIFO" if options.fifo else ""
     if options.json != "-":
-        print(f"medians of {options.rounds} interleaved rounds; {before} before, {os.getloadavg()[0]:.1f} after")
+        print(f"medians of {options.rounds} interleaved rounds{under}; {before} before, {os.getloadavg()[0]:.1f} after")
         (print_markdown if options.markdown else print_text)([row(record) for record in records])
     if options.json:
         out = sys.stdout if options.json == "-" else open(options.json, "w", encoding="utf-8")
