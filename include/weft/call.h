@@ -47,18 +47,21 @@ typedef struct weft_call {
  * typedef. Wrong arity, too many bytes and a function that is no int are compile errors. */
 #define WEFT_ASYNC(...) WEFT_CAT(WEFT_ASYNC_, WEFT_COUNT(__VA_ARGS__))(__VA_ARGS__)
 
-/* The pieces: fn's arguments as a struct (fn_args_), the function that unpacks them (fn_entry_), and the builder. */
-#define WEFT_MAKE_(fn, params, ...)                                                                                    \
+/* The pieces: fn's arguments as a struct (fn_args_), the function that unpacks them (fn_entry_), and the builder, which
+ * goes member by member zeroed bytes: what lies between the members is zero too, so that equal calls are equal bytes and
+ * none of the caller's stack crosses to another process. */
+#define WEFT_FILL_(fn, member, value)                                                                                  \
+  memcpy(call_.args.bytes + offsetof(struct fn##_args_, member), &(value), sizeof(value));
+#define WEFT_MAKE_(fn, params, fills)                                                                                  \
   WEFT_STATIC_ASSERT(sizeof(struct fn##_args_) <= WEFT_CALL_BYTES,                                                     \
                      #fn ": arguments too large, pass a pointer to a struct");                                         \
   WEFT_UNUSED WEFT_NODISCARD static inline weft_call_t fn##_async params {                                             \
-    struct fn##_args_ args_ = {__VA_ARGS__};                                                                           \
     weft_call_t call_;                                                                                                 \
     call_.entry = fn##_entry_;                                                                                         \
     call_.name = #fn;                                                                                                  \
-    call_.size = sizeof args_;                                                                                         \
-    memcpy(call_.args.bytes, &args_, sizeof args_);                                                                    \
-    return call_;                                                                                                      \
+    call_.size = sizeof(struct fn##_args_);                                                                            \
+    memset(call_.args.bytes, 0, sizeof(struct fn##_args_));                                                            \
+    fills return call_;                                                                                                \
   }                                                                                                                    \
   struct fn##_args_
 #define WEFT_ENTRY_(fn, ...)                                                                                           \
@@ -76,20 +79,20 @@ typedef struct weft_call {
     (void)p_;                                                                                                          \
     return fn();                                                                                                       \
   }                                                                                                                    \
-  WEFT_MAKE_(fn, (void), 0)
+  WEFT_MAKE_(fn, (void), )
 #define WEFT_ASYNC_TWIN_1(fn, A)                                                                                       \
   struct fn##_args_ {                                                                                                  \
     A a;                                                                                                               \
   };                                                                                                                   \
   WEFT_ENTRY_(fn, s_->a)                                                                                               \
-  WEFT_MAKE_(fn, (A a_), a_)
+  WEFT_MAKE_(fn, (A a_), WEFT_FILL_(fn, a, a_))
 #define WEFT_ASYNC_TWIN_2(fn, A, B)                                                                                    \
   struct fn##_args_ {                                                                                                  \
     A a;                                                                                                               \
     B b;                                                                                                               \
   };                                                                                                                   \
   WEFT_ENTRY_(fn, s_->a, s_->b)                                                                                        \
-  WEFT_MAKE_(fn, (A a_, B b_), a_, b_)
+  WEFT_MAKE_(fn, (A a_, B b_), WEFT_FILL_(fn, a, a_) WEFT_FILL_(fn, b, b_))
 #define WEFT_ASYNC_TWIN_3(fn, A, B, C)                                                                                 \
   struct fn##_args_ {                                                                                                  \
     A a;                                                                                                               \
@@ -97,7 +100,7 @@ typedef struct weft_call {
     C c;                                                                                                               \
   };                                                                                                                   \
   WEFT_ENTRY_(fn, s_->a, s_->b, s_->c)                                                                                 \
-  WEFT_MAKE_(fn, (A a_, B b_, C c_), a_, b_, c_)
+  WEFT_MAKE_(fn, (A a_, B b_, C c_), WEFT_FILL_(fn, a, a_) WEFT_FILL_(fn, b, b_) WEFT_FILL_(fn, c, c_))
 #define WEFT_ASYNC_TWIN_4(fn, A, B, C, D)                                                                              \
   struct fn##_args_ {                                                                                                  \
     A a;                                                                                                               \
@@ -106,7 +109,8 @@ typedef struct weft_call {
     D d;                                                                                                               \
   };                                                                                                                   \
   WEFT_ENTRY_(fn, s_->a, s_->b, s_->c, s_->d)                                                                          \
-  WEFT_MAKE_(fn, (A a_, B b_, C c_, D d_), a_, b_, c_, d_)
+  WEFT_MAKE_(fn, (A a_, B b_, C c_, D d_),                                                                             \
+             WEFT_FILL_(fn, a, a_) WEFT_FILL_(fn, b, b_) WEFT_FILL_(fn, c, c_) WEFT_FILL_(fn, d, d_))
 #define WEFT_ASYNC_TWIN_5(fn, A, B, C, D, E)                                                                           \
   struct fn##_args_ {                                                                                                  \
     A a;                                                                                                               \
@@ -116,7 +120,9 @@ typedef struct weft_call {
     E e;                                                                                                               \
   };                                                                                                                   \
   WEFT_ENTRY_(fn, s_->a, s_->b, s_->c, s_->d, s_->e)                                                                   \
-  WEFT_MAKE_(fn, (A a_, B b_, C c_, D d_, E e_), a_, b_, c_, d_, e_)
+  WEFT_MAKE_(fn, (A a_, B b_, C c_, D d_, E e_),                                                                       \
+             WEFT_FILL_(fn, a, a_) WEFT_FILL_(fn, b, b_) WEFT_FILL_(fn, c, c_) WEFT_FILL_(fn, d, d_)                   \
+                 WEFT_FILL_(fn, e, e_))
 #define WEFT_ASYNC_TWIN_6(fn, A, B, C, D, E, F)                                                                        \
   struct fn##_args_ {                                                                                                  \
     A a;                                                                                                               \
@@ -127,7 +133,9 @@ typedef struct weft_call {
     F f;                                                                                                               \
   };                                                                                                                   \
   WEFT_ENTRY_(fn, s_->a, s_->b, s_->c, s_->d, s_->e, s_->f)                                                            \
-  WEFT_MAKE_(fn, (A a_, B b_, C c_, D d_, E e_, F f_), a_, b_, c_, d_, e_, f_)
+  WEFT_MAKE_(fn, (A a_, B b_, C c_, D d_, E e_, F f_),                                                                 \
+             WEFT_FILL_(fn, a, a_) WEFT_FILL_(fn, b, b_) WEFT_FILL_(fn, c, c_) WEFT_FILL_(fn, d, d_)                   \
+                 WEFT_FILL_(fn, e, e_) WEFT_FILL_(fn, f, f_))
 #define WEFT_ASYNC_TWIN_7(fn, A, B, C, D, E, F, G)                                                                     \
   struct fn##_args_ {                                                                                                  \
     A a;                                                                                                               \
@@ -139,7 +147,9 @@ typedef struct weft_call {
     G g;                                                                                                               \
   };                                                                                                                   \
   WEFT_ENTRY_(fn, s_->a, s_->b, s_->c, s_->d, s_->e, s_->f, s_->g)                                                     \
-  WEFT_MAKE_(fn, (A a_, B b_, C c_, D d_, E e_, F f_, G g_), a_, b_, c_, d_, e_, f_, g_)
+  WEFT_MAKE_(fn, (A a_, B b_, C c_, D d_, E e_, F f_, G g_),                                                           \
+             WEFT_FILL_(fn, a, a_) WEFT_FILL_(fn, b, b_) WEFT_FILL_(fn, c, c_) WEFT_FILL_(fn, d, d_)                   \
+                 WEFT_FILL_(fn, e, e_) WEFT_FILL_(fn, f, f_) WEFT_FILL_(fn, g, g_))
 #define WEFT_ASYNC_TWIN_8(fn, A, B, C, D, E, F, G, H)                                                                  \
   struct fn##_args_ {                                                                                                  \
     A a;                                                                                                               \
@@ -152,7 +162,9 @@ typedef struct weft_call {
     H h;                                                                                                               \
   };                                                                                                                   \
   WEFT_ENTRY_(fn, s_->a, s_->b, s_->c, s_->d, s_->e, s_->f, s_->g, s_->h)                                              \
-  WEFT_MAKE_(fn, (A a_, B b_, C c_, D d_, E e_, F f_, G g_, H h_), a_, b_, c_, d_, e_, f_, g_, h_)
+  WEFT_MAKE_(fn, (A a_, B b_, C c_, D d_, E e_, F f_, G g_, H h_),                                                     \
+             WEFT_FILL_(fn, a, a_) WEFT_FILL_(fn, b, b_) WEFT_FILL_(fn, c, c_) WEFT_FILL_(fn, d, d_)                   \
+                 WEFT_FILL_(fn, e, e_) WEFT_FILL_(fn, f, f_) WEFT_FILL_(fn, g, g_) WEFT_FILL_(fn, h, h_))
 
 #define WEFT_ASYNC_0(fn)                                                                                               \
   int fn(void);                                                                                                        \

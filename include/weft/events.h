@@ -83,6 +83,10 @@ WEFT_API weft_handle_t weft_call_at(weft_loop_t *loop, double when, weft_callbac
  * running, or was cancelled before. */
 WEFT_API bool weft_handle_cancel(weft_handle_t handle);
 
+/* weft_handle_cancelled [A], Handle.cancelled: whether it was cancelled, be it too late. It is remembered while the
+ * handle's memory is used for 63 others; then, and for a handle that is all zero, the answer is false. */
+WEFT_API bool weft_handle_cancelled(weft_handle_t handle);
+
 /* weft_handle_when [A], TimerHandle.when: the loop time of a timer that has not run, else NaN. */
 WEFT_API double weft_handle_when(weft_handle_t handle);
 
@@ -104,6 +108,14 @@ typedef int (*weft_exception_handler_fn)(weft_loop_t *loop, const weft_error_con
  * default, which logs. data is kept until another handler is set or the loop is closed. */
 WEFT_API void weft_loop_set_exception_handler(weft_loop_t *loop, weft_exception_handler_fn fn, void *data);
 
+/* weft_loop_get_exception_handler [A], get_exception_handler: the handler that was set, or NULL: the default; data (NULL:
+ * not wanted) is filled with its data. */
+WEFT_API weft_exception_handler_fn weft_loop_get_exception_handler(const weft_loop_t *loop, void **data);
+
+/* weft_loop_default_exception_handler [A], default_exception_handler: logs the message and what else is there; for a
+ * handler that wants that as well. */
+WEFT_API void weft_loop_default_exception_handler(weft_loop_t *loop, const weft_error_context_t *context);
+
 /* weft_loop_call_exception_handler [A], call_exception_handler: reports something through the handler. */
 WEFT_API void weft_loop_call_exception_handler(weft_loop_t *loop, const weft_error_context_t *context);
 
@@ -123,6 +135,13 @@ typedef void (*weft_log_fn)(int level, const char *message, void *data);
  * until another logger is set or the loop is closed. */
 WEFT_API void weft_loop_set_logger(weft_loop_t *loop, weft_log_fn fn, void *data);
 
+/* weft_loop_set_debug, set_debug: switches the debug mode on or off, as weft_config_t.debug does; before the loop runs,
+ * or with one worker: several read it. */
+WEFT_API void weft_loop_set_debug(weft_loop_t *loop, bool debug);
+
+/* weft_loop_get_debug [A], get_debug. */
+WEFT_API bool weft_loop_get_debug(const weft_loop_t *loop);
+
 /* weft_loop_set_slow_callback_duration [A], slow_callback_duration: in debug mode a step that takes longer is logged;
  * 0.1 at first. NaN and negative values change nothing. */
 WEFT_API void weft_loop_set_slow_callback_duration(weft_loop_t *loop, double seconds);
@@ -136,6 +155,9 @@ typedef weft_task_t *(*weft_task_factory_fn)(weft_loop_t *loop, weft_call_t call
 
 /* weft_loop_set_task_factory [A], set_task_factory: who makes the tasks of this loop. NULL: the runtime. */
 WEFT_API void weft_loop_set_task_factory(weft_loop_t *loop, weft_task_factory_fn fn);
+
+/* weft_loop_get_task_factory [A], get_task_factory: the factory that was set, or NULL. */
+WEFT_API weft_task_factory_fn weft_loop_get_task_factory(const weft_loop_t *loop);
 
 /* weft_all_tasks [A], all_tasks: the unfinished tasks of the loop, in no order. tasks is filled with up to size of
  * them, a reference each (weft_task_unref); NULL with size 0. Answers how many there are, which may be more. */

@@ -39,6 +39,10 @@ WEFT_API int weft_timeout_reschedule(weft_timeout_t *scope, double seconds);
 /* weft_timeout_reschedule_at, Timeout.reschedule: likewise, until a loop time. */
 WEFT_API int weft_timeout_reschedule_at(weft_timeout_t *scope, double when);
 
+/* weft_timeout_when, Timeout.when: the loop time of the limit, also after exit; WEFT_FOREVER: there is none; NaN: not
+ * entered, or without a valid limit. One that was entered or rescheduled with seconds <= 0 has the time of that call. */
+WEFT_API double weft_timeout_when(const weft_timeout_t *scope);
+
 /* weft_timeout_expired, Timeout.expired: whether the time was over before the block's end; also after exit. */
 WEFT_API bool weft_timeout_expired(const weft_timeout_t *scope);
 

@@ -29,6 +29,10 @@ static void default_handler(weft_loop_t *loop, const weft_error_context_t *conte
   log_line(loop, LOG_ERROR, text);
 }
 
+void weft_loop_default_exception_handler(weft_loop_t *loop, const weft_error_context_t *context) {
+  if (loop != NULL && context != NULL) default_handler(loop, context);
+}
+
 void weft_loop_call_exception_handler(weft_loop_t *loop, const weft_error_context_t *context) {
   if (loop == NULL || context == NULL) return;
   if (loop->exception_handler == NULL) {
@@ -73,6 +77,14 @@ void weft_loop_set_exception_handler(weft_loop_t *loop, weft_exception_handler_f
   loop->exception_handler = fn;
   loop->exception_handler_data = data;
 }
+
+weft_exception_handler_fn weft_loop_get_exception_handler(const weft_loop_t *loop, void **data) {
+  if (data != NULL) *data = loop->exception_handler_data;
+  return loop->exception_handler;
+}
+
+void weft_loop_set_debug(weft_loop_t *loop, bool debug) { loop->config.debug = debug; }
+bool weft_loop_get_debug(const weft_loop_t *loop) { return loop->config.debug; }
 
 void weft_loop_set_logger(weft_loop_t *loop, weft_log_fn fn, void *data) {
   loop->logger = fn;

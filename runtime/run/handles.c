@@ -32,7 +32,8 @@ typedef struct slot {
   weft_callback_fn fn;
   void *data;
   weft_contextvars_t *context;
-  _Atomic(int64_t) when; /* WEFT__TIME_NEVER: not a timer */
+  _Atomic(int64_t) when;       /* WEFT__TIME_NEVER: not a timer */
+  _Atomic(uint64_t) cancelled; /* bit g % 64: whether the handle of generation g was, for the last 64 generations */
   struct slot *next_free;
 } slot_t;
 
@@ -117,6 +118,8 @@ static void give_slot(slot_t *slot) {
   weft__spin_unlock(&handles->lock);
 }
 
+static uint64_t bit_of(uint64_t generation) { return (uint64_t)1 << (generation % 64); }
+
 static weft_handle_t handle_of(slot_t *slot, uint64_t generation) {
   weft_handle_t handle = {{(uint64_t)(uintptr_t)slot, generation}};
   return handle;
@@ -183,6 +186,8 @@ static slot_t *prepare(weft_loop_t *loop, weft_callback_fn fn, void *data, const
   slot->data = data;
   slot->context = weft__context_of_new_task();
   atom_store(&slot->when, WEFT__TIME_NEVER, relaxed);
+  /* relaxed: whoever asks with the new generation got the handle from the caller, who wrote this before */
+  atom_and(&slot->cancelled, ~bit_of(atom_load(&slot->word, relaxed) >> STATE_BITS), relaxed);
   return slot;
 }
 
@@ -213,7 +218,7 @@ weft_handle_t weft_call_later(weft_loop_t *loop, double seconds, weft_callback_f
     return (weft_handle_t){{0, 0}};
   }
   if (loop == NULL) return call_at(NULL, 0, fn, data, "weft_call_later");
-  return call_at(loop, weft__time_add(weft__loop_now(loop), ns > 0 ? ns : 0), fn, data, "weft_call_later");
+  return call_at(loop, weft__time_add(weft__loop_now(loop), ns), fn, data, "weft_call_later");
 }
 
 weft_handle_t weft_call_at(weft_loop_t *loop, double when, weft_callback_fn fn, void *data) {
@@ -229,6 +234,9 @@ bool weft_handle_cancel(weft_handle_t handle) {
   slot_t *slot = (slot_t *)(uintptr_t)handle.opaque_[0];
   if (slot == NULL) return false;
   uint64_t generation = handle.opaque_[1];
+  /* Noted whether or not it still helps, as asyncio does. relaxed: a bit says nothing about other memory. */
+  if ((atom_load(&slot->word, acquire) >> STATE_BITS) - generation < 64)
+    atom_or(&slot->cancelled, bit_of(generation), relaxed);
   if (atom_load(&slot->word, acquire) == (generation << STATE_BITS | ARMED)) {
     /* Claimed first, so that expiry, which only looks under the timers' lock, leaves the slot alone. */
     if (move(slot, generation, ARMED, RUNNING)) {
@@ -238,6 +246,14 @@ bool weft_handle_cancel(weft_handle_t handle) {
     }
   }
   return move(slot, generation, QUEUED, SKIPPED);
+}
+
+bool weft_handle_cancelled(weft_handle_t handle) {
+  slot_t *slot = (slot_t *)(uintptr_t)handle.opaque_[0];
+  if (slot == NULL) return false;
+  bool cancelled = (atom_load(&slot->cancelled, acquire) & bit_of(handle.opaque_[1])) != 0;
+  /* acquire on both: the generation is read after the bit, so that a bit of a much later one is not taken for ours */
+  return cancelled && (atom_load(&slot->word, acquire) >> STATE_BITS) - handle.opaque_[1] < 64;
 }
 
 double weft_handle_when(weft_handle_t handle) {

@@ -289,6 +289,7 @@ weft_strand_t *weft__callback_strand(weft_loop_t *loop) { return loop != NULL ? 
 weft_task_factory_fn weft__loop_task_factory(const weft_loop_t *loop) {
   return atom_load(&loop->task_factory, relaxed);
 }
+weft_task_factory_fn weft_loop_get_task_factory(const weft_loop_t *loop) { return weft__loop_task_factory(loop); }
 void weft_loop_set_task_factory(weft_loop_t *loop, weft_task_factory_fn fn) {
   atom_store(&loop->task_factory, fn, relaxed);
 }

@@ -59,6 +59,8 @@ int weft_shield(weft_future_t *future, void *value) {
   if (!weft__future_done(future)) {
     int rc = weft__wait_shielded(future, false, "weft_shield");
     if (rc < 0) return rc;
+    /* asyncio's outer future is cancelled then, without the inner one's message */
+    if (weft_future_cancelled(future)) return weft_fail(WEFT_CANCELLED, NULL);
   }
   return weft__future_outcome(future, value);
 }

@@ -11,6 +11,7 @@
 #include "sync/timeouts.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -42,6 +43,7 @@ int weft__timeout_open(weft__timeout_t *scope, int64_t when, bool soon) {
   scope->task = task;
   scope->deadline = NULL;
   scope->failure = 0;
+  scope->when = when;
   scope->shields = task->shields;
   scope->cancelling = weft__task_cancelling_at_entry(task);
   atom_init(&scope->state, ENTERED);
@@ -127,7 +129,7 @@ static weft__timeout_t *prepare(weft_timeout_t *public_scope) {
   return NULL;
 }
 
-static int64_t from_now(int64_t delay) {
+static int64_t from_now(int64_t delay) { /* delay may be negative */
   return delay == WEFT__TIME_NEVER ? delay : weft__time_add(weft__loop_now(weft__current_loop()), delay);
 }
 
@@ -136,7 +138,7 @@ void weft_timeout_enter(weft_timeout_t *public_scope, double seconds) {
   if (scope == NULL) return;
   int64_t delay = WEFT__TIME_NEVER;
   int rc = weft__seconds_to_ns(seconds, &delay);
-  int opened = weft__timeout_open(scope, delay <= 0 ? 0 : from_now(delay), delay <= 0);
+  int opened = weft__timeout_open(scope, from_now(delay), delay <= 0);
   if (rc < 0 || opened < 0) fail_enter(scope, rc < 0 ? rc : opened);
 }
 
@@ -156,7 +158,7 @@ static int refuse(int state) {
   return weft_fail(WEFT_RUNTIME, "Cannot change state of %s Timeout", state_names[state]);
 }
 
-static int reschedule(weft__timeout_t *scope, int64_t when, bool soon) {
+static int reschedule(weft__timeout_t *scope, int64_t when, bool soon) { /* soon: at once, whatever when says */
   int state = atom_load(&scope->state, acquire);
   if (state != ENTERED) return refuse(state);
   weft__deadline_t *deadline = NULL, *old = scope->deadline;
@@ -166,6 +168,7 @@ static int reschedule(weft__timeout_t *scope, int64_t when, bool soon) {
   }
   if (weft__deadline_close(old)) {
     scope->deadline = deadline;
+    scope->when = when;
     return 0;
   }
   /* The old one has struck meanwhile, on another thread. If the new one has too, one of the two requests goes. */
@@ -181,7 +184,7 @@ int weft_timeout_reschedule(weft_timeout_t *scope, double seconds) {
                      scope == NULL ? "weft_timeout_reschedule: no scope" : "Timeout: the limit is not a number");
   int state = atom_load(&inside(scope)->state, acquire);
   if (state != ENTERED) return refuse(state);
-  return reschedule(inside(scope), delay <= 0 ? 0 : from_now(delay), delay <= 0);
+  return reschedule(inside(scope), from_now(delay), delay <= 0);
 }
 
 int weft_timeout_reschedule_at(weft_timeout_t *scope, double when) {
@@ -193,6 +196,13 @@ int weft_timeout_reschedule_at(weft_timeout_t *scope, double when) {
   if (state != ENTERED) return refuse(state);
   bool soon = at != WEFT__TIME_NEVER && at <= weft__loop_now(inside(scope)->task->future.loop);
   return reschedule(inside(scope), at, soon);
+}
+
+double weft_timeout_when(const weft_timeout_t *scope) {
+  const weft__timeout_t *timeout = (const weft__timeout_t *)(const void *)scope;
+  int state = atom_load(&timeout->state, relaxed); /* relaxed: when is the scope's task's own */
+  if (state == CREATED || state == NO_TASK || timeout->failure != 0) return NAN;
+  return timeout->when == WEFT__TIME_NEVER ? WEFT_FOREVER : weft__ns_to_seconds(timeout->when);
 }
 
 bool weft_timeout_expired(const weft_timeout_t *scope) {

@@ -13,6 +13,7 @@ typedef struct weft__timeout {
   _Atomic(int) state;         /* see timeouts.c */
   int cancelling;             /* the task's requests at entry */
   unsigned shields;           /* the task's at entry */
+  int64_t when;               /* the limit asked for, on the loop's clock */
   int failure;                /* why there is no limit, though one was asked for; 0: there is */
 } weft__timeout_t;
 

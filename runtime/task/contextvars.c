@@ -93,6 +93,25 @@ static void unref_values(values_t *values) {
   if (values != NULL && atom_sub(&values->head.refs, 1, acq_rel) == 1) weft__free(values, size_of(values->count));
 }
 
+/* In *slot, the only way to it: var is not set any more. 0 or -ENOMEM. */
+static int erase(values_t **slot, const weft_contextvar_t *var) {
+  values_t *old = *slot, *made = NULL;
+  size_t at = position(old, var);
+  if (!holds(old, at, var)) return 0;
+  if (old->count > 1) {
+    made = weft__alloc(size_of(old->count - 1));
+    if (made == NULL) return -ENOMEM;
+    atom_init(&made->head.refs, 1);
+    made->head.is_context = false;
+    made->count = old->count - 1;
+    if (at > 0) memcpy(made->entries, old->entries, at * sizeof(entry_t));
+    if (at < made->count) memcpy(&made->entries[at], &old->entries[at + 1], (made->count - at) * sizeof(entry_t));
+  }
+  *slot = made;
+  unref_values(old);
+  return 0;
+}
+
 /* In *slot, the only way to it. 0 or -ENOMEM. */
 static int assign(values_t **slot, const weft_contextvar_t *var, void *value) {
   values_t *old = *slot;
@@ -163,11 +182,12 @@ void *weft_contextvar_get(const weft_contextvar_t *var) {
   return value;
 }
 
-/* The table is made outside the context's lock, and again if somebody else in the same context was faster. */
-static int assign_shared(context_t *context, const weft_contextvar_t *var, void *value) {
+/* The table is made outside the context's lock, and again if somebody else in the same context was faster. set: assign,
+ * else erase. */
+static int change_shared(context_t *context, const weft_contextvar_t *var, void *value, bool set) {
   for (;;) {
     values_t *seen = snapshot(&context->head), *made = ref_values(seen);
-    int rc = assign(&made, var, value);
+    int rc = set ? assign(&made, var, value) : erase(&made, var);
     weft__spin_lock(&context->lock);
     bool same = context->values == seen;
     if (rc == 0 && same) {
@@ -181,20 +201,100 @@ static int assign_shared(context_t *context, const weft_contextvar_t *var, void 
   }
 }
 
-int weft_contextvar_set(weft_contextvar_t *var, void *value) {
-  if (var == NULL) return weft_fail(-EINVAL, "weft_contextvar_set: no variable");
-  weft_contextvars_t **here = current();
-  if (here == NULL) return weft_fail(-EPERM, "weft_contextvar_set: only a task, callback or job has a context");
+static int change(weft_contextvars_t **here, const weft_contextvar_t *var, void *value, bool set) {
   int rc;
   if (*here != NULL && (*here)->is_context) {
-    rc = assign_shared((context_t *)*here, var, value);
+    rc = change_shared((context_t *)*here, var, value, set);
   } else {
     values_t *values = (values_t *)*here;
-    rc = assign(&values, var, value);
+    rc = set ? assign(&values, var, value) : erase(&values, var);
     *here = (weft_contextvars_t *)values;
   }
-  return rc < 0 ? weft_fail(rc, "weft_contextvar_set: no memory to set %s", var->name) : 0;
+  return rc < 0 ? weft_fail(rc, "no memory to set the context variable %s", var->name) : 0;
 }
+
+static int find_here(const weft_contextvar_t *var, weft_contextvars_t ***here, const char *what) {
+  if (var == NULL) return weft_fail(-EINVAL, "%s: no variable", what);
+  *here = current();
+  if (*here == NULL) return weft_fail(-EPERM, "%s: only a task, callback or job has a context", what);
+  return 0;
+}
+
+int weft_contextvar_set(weft_contextvar_t *var, void *value) {
+  weft_contextvars_t **here;
+  int rc = find_here(var, &here, "weft_contextvar_set");
+  return rc < 0 ? rc : change(here, var, value, true);
+}
+
+/* ---- tokens ------------------------------------------------------------------------------------------------------------ */
+
+enum { TOKEN_LIVE = 1, TOKEN_WAS_SET = 2 };
+
+/* What stands for the context across sets: the shared one's address, or the place where a task or frame keeps its own. */
+static uint64_t identity(weft_contextvars_t *const *here) {
+  return (uint64_t)(uintptr_t)(*here != NULL && (*here)->is_context ? (const void *)*here : (const void *)here);
+}
+
+int weft_contextvar_set_token(weft_contextvar_t *var, void *value, weft_contextvar_token_t *token) {
+  weft_contextvars_t **here;
+  if (token == NULL) return weft_fail(-EINVAL, "weft_contextvar_set_token: no token");
+  memset(token, 0, sizeof *token);
+  int rc = find_here(var, &here, "weft_contextvar_set_token");
+  if (rc < 0) return rc;
+  void *old;
+  bool was_set = weft_contextvars_get(NULL, var, &old);
+  rc = change(here, var, value, true);
+  if (rc < 0) return rc;
+  token->var = var;
+  token->old_value = old;
+  token->opaque_[0] = identity(here);
+  token->opaque_[1] = TOKEN_LIVE | (was_set ? TOKEN_WAS_SET : 0u);
+  return 0;
+}
+
+int weft_contextvar_reset(weft_contextvar_t *var, weft_contextvar_token_t *token) {
+  weft_contextvars_t **here;
+  int rc = find_here(var, &here, "weft_contextvar_reset");
+  if (rc < 0) return rc;
+  if (token == NULL || token->var == NULL) return weft_fail(-EINVAL, "weft_contextvar_reset: no token");
+  if ((token->opaque_[1] & TOKEN_LIVE) == 0)
+    return weft_fail(WEFT_RUNTIME, "<Token var=%s> has already been used once", token->var->name);
+  if (token->var != var)
+    return weft_fail(WEFT_VALUE, "<Token var=%s> was created by a different ContextVar", token->var->name);
+  if (token->opaque_[0] != identity(here))
+    return weft_fail(WEFT_VALUE, "<Token var=%s> was created in a different Context", var->name);
+  rc = change(here, var, token->old_value, (token->opaque_[1] & TOKEN_WAS_SET) != 0);
+  if (rc == 0) token->opaque_[1] &= ~(uint64_t)TOKEN_LIVE;
+  return rc;
+}
+
+/* ---- reading a context ------------------------------------------------------------------------------------------------- */
+
+/* A reference to the table of that context, or of the current one. */
+static values_t *table_of(weft_contextvars_t *context) {
+  weft_contextvars_t **here = context == NULL ? current() : &context;
+  return here != NULL ? snapshot(*here) : NULL;
+}
+
+bool weft_contextvars_get(weft_contextvars_t *context, const weft_contextvar_t *var, void **value) {
+  if (var == NULL) return false;
+  values_t *values = table_of(context);
+  bool set = holds(values, position(values, var), var);
+  if (value != NULL) *value = lookup(values, var);
+  unref_values(values);
+  return set;
+}
+
+size_t weft_contextvars_items(weft_contextvars_t *context, weft_contextvar_item_t items[], size_t size) {
+  values_t *values = table_of(context);
+  size_t count = values != NULL ? values->count : 0;
+  for (size_t i = 0; i < count && i < size && items != NULL; i++)
+    items[i] = (weft_contextvar_item_t){values->entries[i].var, values->entries[i].value};
+  unref_values(values);
+  return count;
+}
+
+/* ---- contexts ---------------------------------------------------------------------------------------------------------- */
 
 weft_contextvars_t *weft_contextvars_copy(void) {
   context_t *context = weft__alloc(sizeof *context);

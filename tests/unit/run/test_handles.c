@@ -92,6 +92,50 @@ static void a_cancelled_one_does_not_run(void **state) {
   assert_int_equal(run_on(1, false, cancelled_soon_async()), 0);
 }
 
+static int does_nothing(void *data) {
+  (void)data;
+  return 0;
+}
+static WEFT_ASYNC(remembered);
+static int remembered(void) {
+  weft_loop_t *loop = weft_get_running_loop();
+  weft_handle_t ran = weft_call_later(loop, 1, does_nothing, NULL),
+                never = weft_call_later(loop, 1, does_nothing, NULL), none = {{0, 0}};
+  RETURN_UNLESS(!weft_handle_cancelled(ran) && !weft_handle_cancelled(never) && !weft_handle_cancelled(none));
+  RETURN_UNLESS(weft_handle_cancel(never) && weft_handle_cancelled(never) && !weft_handle_cancelled(ran));
+  for (int i = 0; i < 30; i++) { /* the same memory again and again */
+    weft_handle_t other = weft_call_later(loop, 1, does_nothing, NULL);
+    RETURN_UNLESS(!weft_handle_cancelled(other) && weft_handle_cancel(other) && weft_handle_cancelled(other));
+  }
+  RETURN_UNLESS(weft_handle_cancelled(never));
+  RETURN_UNLESS(weft_sleep(2) == 0 && !weft_handle_cancelled(ran));
+  RETURN_UNLESS(!weft_handle_cancel(ran) && weft_handle_cancelled(ran)); /* too late, but it was asked for */
+  for (int i = 0; i < 64 * 3; i++) RETURN_UNLESS(weft_handle_cancel(weft_call_later(loop, 1, does_nothing, NULL)));
+  for (int i = 0; i < 64; i++) RETURN_UNLESS(!weft_handle_cancelled(weft_call_later(loop, 1, does_nothing, NULL)));
+  return weft_sleep(2);
+}
+static void cancelled_is_remembered(void **state) {
+  (void)state;
+  at_one_and_four(remembered_async());
+}
+
+static WEFT_ASYNC(past);
+static int past(void) {
+  struct line line = {""};
+  struct letter a = {&line, 'a'}, b = {&line, 'b'}, c = {&line, 'c'};
+  weft_loop_t *loop = weft_get_running_loop();
+  weft_call_later(loop, 0, writes, &c);
+  weft_call_later(loop, -1, writes, &b);
+  weft_call_later(loop, -2, writes, &a);
+  RETURN_UNLESS(weft_sleep(1) == 0);
+  RETURN_UNLESS(strcmp(line.text, "abc") == 0);
+  return 0;
+}
+static void past_times_have_an_order_too(void **state) {
+  (void)state;
+  assert_int_equal(run_on(1, false, past_async()), 0);
+}
+
 static WEFT_ASYNC(bad_input);
 static int bad_input(void) {
   weft_loop_t *loop = weft_get_running_loop();
@@ -148,6 +192,59 @@ static void errors_go_to_the_handler(void **state) {
   at_one_and_four(failing_async());
 }
 
+static int breaks(weft_loop_t *loop, const weft_error_context_t *context, void *data) {
+  (void)loop;
+  (void)context;
+  ++*(int *)data;
+  return weft_fail(WEFT_VALUE, "in the handler");
+}
+static void keep_line(int level, const char *message, void *data) {
+  (void)level;
+  snprintf(data, 64, "%s", message);
+}
+static WEFT_ASYNC(handlers);
+static int handlers(void) {
+  weft_loop_t *loop = weft_get_running_loop();
+  struct reports reports = {0, 0, 0, ""};
+  int broken = 0;
+  char line[64] = "";
+  void *data = &line;
+  RETURN_UNLESS(weft_loop_get_exception_handler(loop, &data) == NULL && data == NULL);
+  weft_loop_set_logger(loop, keep_line, line);
+  weft_loop_set_exception_handler(loop, note, &reports);
+  RETURN_UNLESS(weft_loop_get_exception_handler(loop, &data) == note && data == &reports);
+  weft_loop_default_exception_handler(loop, &(weft_error_context_t){.message = "straight"});
+  RETURN_UNLESS(strcmp(line, "straight") == 0 && reports.count == 0);
+  weft_loop_set_exception_handler(loop, breaks, &broken);
+  weft_loop_call_exception_handler(loop, &(weft_error_context_t){.message = "x"});
+  RETURN_UNLESS(broken == 1 && strncmp(line, "Unhandled error in exception handler", 36) == 0);
+  weft_loop_set_exception_handler(loop, NULL, NULL);
+  RETURN_UNLESS(weft_loop_get_exception_handler(loop, NULL) == NULL);
+  weft_loop_set_logger(loop, NULL, NULL);
+  return 0;
+}
+static void handlers_are_told_and_broken_ones_replaced(void **state) {
+  (void)state;
+  at_one_and_four(handlers_async());
+}
+
+static weft_task_t *factory(weft_loop_t *loop, weft_call_t call, const weft_task_options_t *options) {
+  (void)loop;
+  return weft_create_task_with(call, options);
+}
+static void settings_are_answered(void **state) {
+  (void)state;
+  weft_loop_t *loop;
+  assert_int_equal(weft_loop_open(&(weft_config_t){.workers = 1}, &loop), 0);
+  assert_null(weft_loop_get_task_factory(loop));
+  weft_loop_set_task_factory(loop, factory);
+  assert_true(weft_loop_get_task_factory(loop) == factory);
+  bool debug = weft_loop_get_debug(loop);
+  weft_loop_set_debug(loop, !debug);
+  assert_int_equal(weft_loop_get_debug(loop), !debug);
+  assert_int_equal(weft_loop_close(loop), 0);
+}
+
 struct log {
   int lines, slow;
 };
@@ -184,14 +281,24 @@ static void slow_ones_are_logged_in_debug_mode(void **state) {
   assert_int_equal(log.slow, 0);
   assert_int_equal(run_on(1, false, slow_async(1e-6, &log)), 0);
   assert_int_equal(log.slow, 0);
+  weft_loop_t *loop;
+  assert_int_equal(weft_loop_open(&(weft_config_t){.workers = 1, .virtual_time = false}, &loop), 0);
+  weft_loop_set_debug(loop, true);
+  assert_int_equal(weft_loop_run_until_complete(loop, slow_async(1e-6, &log)), 0);
+  assert_true(log.slow >= 1);
+  assert_int_equal(weft_loop_close(loop), 0);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(in_order_of_their_times),
       cmocka_unit_test(a_cancelled_one_does_not_run),
+      cmocka_unit_test(cancelled_is_remembered),
+      cmocka_unit_test(past_times_have_an_order_too),
       cmocka_unit_test(bad_input_is_told),
       cmocka_unit_test(errors_go_to_the_handler),
+      cmocka_unit_test(handlers_are_told_and_broken_ones_replaced),
+      cmocka_unit_test(settings_are_answered),
       cmocka_unit_test(slow_ones_are_logged_in_debug_mode),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,7 +75,7 @@ static int inner_cancelled(void) {
 static void inner_ends_go_through(void **state) {
   (void)state;
   assert_int_equal(run1(inner_cancelled_async()), 0);
-  assert_trace("inner! O=CancelledError(inside) F=ValueError(bad)");
+  assert_trace("inner! O=CancelledError() F=ValueError(bad)");
 }
 
 static int handler(weft_loop_t *loop, const weft_error_context_t *context, void *data) {

@@ -365,6 +365,34 @@ static void requests_of_others_are_kept(void **state) {
   assert_int_equal(run4(swallowers_async()), 0);
 }
 
+static WEFT_ASYNC(limits);
+static int limits(void) {
+  weft_loop_t *loop = weft_get_running_loop();
+  weft_timeout_t limit = {{0}};
+  assert_true(isnan(weft_timeout_when(&limit)));
+  double now = weft_loop_time(loop);
+  weft_timeout_enter(&limit, 2);
+  assert_true(fabs(weft_timeout_when(&limit) - (now + 2)) < 1e-6);
+  assert_int_equal(weft_timeout_reschedule(&limit, WEFT_FOREVER), 0);
+  assert_true(isinf(weft_timeout_when(&limit)));
+  assert_int_equal(weft_timeout_reschedule_at(&limit, now + 3), 0);
+  assert_true(fabs(weft_timeout_when(&limit) - (now + 3)) < 1e-6);
+  assert_int_equal(weft_timeout_exit(&limit, 0), 0);
+  assert_true(fabs(weft_timeout_when(&limit) - (now + 3)) < 1e-6);
+  weft_timeout_enter(&limit, -1);
+  assert_true(fabs(weft_timeout_when(&limit) - (now - 1)) < 1e-6);
+  assert_int_equal(weft_timeout_exit(&limit, 0), 0);
+  weft_timeout_enter(&limit, NAN);
+  assert_true(isnan(weft_timeout_when(&limit)));
+  weft_ignore(weft_timeout_exit(&limit, 0));
+  return 0;
+}
+
+static void when_is_the_limit(void **state) {
+  (void)state;
+  assert_int_equal(run1(limits_async()), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(expires_or_not),
@@ -374,6 +402,7 @@ int main(void) {
       cmocka_unit_test(outer_cancel_other_errors_and_swallowing),
       cmocka_unit_test(reschedule),
       cmocka_unit_test(in_a_loop),
+      cmocka_unit_test(when_is_the_limit),
       cmocka_unit_test(inside_a_cleanup),
       cmocka_unit_test(undelivered_requests_go_by_their_tag),
       cmocka_unit_test(misuse_and_memory),

@@ -309,6 +309,60 @@ static void no_memory(void **state) {
   assert_int_equal(run(1, memory_fails_async()), 0);
 }
 
+static WEFT_ASYNC(tokens_elsewhere, weft_contextvar_token_t *);
+static int tokens_elsewhere(weft_contextvar_token_t *token) { return weft_contextvar_reset(&a, token); }
+static int sets_b(void *token) { return weft_contextvar_set_token(&b, text("in"), token); }
+static int resets_b(void *token) { return weft_contextvar_reset(&b, token); }
+static bool has(weft_contextvars_t *kept, const weft_contextvar_t *var, const char *value) {
+  void *found;
+  return weft_contextvars_get(kept, var, &found) && strcmp(found, value) == 0;
+}
+
+static WEFT_ASYNC(tokens);
+static int tokens(void) {
+  weft_contextvar_token_t first, second, inner, none;
+  assert_int_equal(weft_contextvar_set_token(&a, text("one"), &first), 0);
+  assert_int_equal(weft_contextvar_set_token(&a, text("two"), &second), 0);
+  assert_string_equal(first.old_value, "a0");
+  assert_string_equal(second.old_value, "one");
+  assert_int_equal(weft_join(weft_create_task(tokens_elsewhere_async(&second))), WEFT_VALUE); /* another kept */
+  assert_int_equal(weft_contextvar_reset(&b, &second), WEFT_VALUE);                           /* another variable */
+  assert_int_equal(weft_contextvar_reset(&a, &second), 0);
+  assert_string_equal(get(&a), "one");
+  assert_int_equal(weft_contextvar_reset(&a, &second), WEFT_RUNTIME); /* twice */
+  assert_true(weft_contextvars_get(NULL, &a, NULL));
+  assert_int_equal(set(&b, "x"), 0);
+  assert_int_equal(weft_contextvar_reset(&a, &first), 0); /* not set any more; b stays */
+  assert_string_equal(get(&a), "a0");
+  assert_false(weft_contextvars_get(NULL, &a, NULL));
+  assert_string_equal(get(&b), "x");
+  assert_int_equal(weft_contextvar_set_token(&a, NULL, NULL), -EINVAL);
+  assert_int_equal(weft_contextvar_set_token(NULL, NULL, &none), -EINVAL);
+  assert_int_equal(weft_contextvar_reset(&a, &none), -EINVAL);
+
+  weft_contextvars_t *kept = weft_contextvars_copy();
+  assert_int_equal(weft_contextvars_run(kept, sets_b, &inner), 0);
+  assert_true(has(kept, &b, "in") && has(NULL, &b, "x"));
+  assert_int_equal(weft_contextvar_reset(&b, &inner), WEFT_VALUE); /* outside of its kept */
+  weft_contextvar_item_t items[2];
+  assert_int_equal(weft_contextvars_items(kept, items, 2), 1);
+  assert_true(items[0].var == &b && strcmp(items[0].value, "in") == 0);
+  weft__alloc_fail_after(1);
+  assert_int_equal(weft_contextvar_set_token(&a, text("late"), &none), -ENOMEM);
+  assert_null(none.var);
+  weft__alloc_fail_after(-1);
+  assert_int_equal(weft_contextvars_run(kept, resets_b, &inner), 0);
+  assert_true(has(kept, &b, "x"));
+  weft_contextvars_unref(kept);
+  return 0;
+}
+static void tokens_reset(void **state) {
+  (void)state;
+  assert_int_equal(run(1, tokens_async()), 0);
+  assert_int_equal(weft_contextvars_items(NULL, NULL, 0), 0);
+  assert_false(weft_contextvars_get(NULL, &a, NULL));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(inherited_and_isolated),
@@ -318,6 +372,7 @@ int main(void) {
       cmocka_unit_test(entered_on_a_thread),
       cmocka_unit_test(many_workers),
       cmocka_unit_test(no_memory),
+      cmocka_unit_test(tokens_reset),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
