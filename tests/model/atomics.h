@@ -20,6 +20,8 @@ uint64_t model_rmw(volatile void *address, size_t size, enum model_rmw kind, uin
 bool model_cas(volatile void *address, size_t size, void *expected, uint64_t desired, enum model_order order,
                enum model_order failure, const char *where);
 void model_fence(const char *where);
+/* Of the thread whose last access was a read-modify-write. */
+void model_fence_after_rmw(const char *where);
 /* In a loop that only another thread's write can end: blocks until there was one to what the loop has read. */
 void model_pause(void);
 
@@ -46,6 +48,7 @@ void model_pause(void);
 #define atom_cas_weak(p, expected, desired, order, failure) atom_cas(p, expected, desired, order, failure)
 
 #define atom_fence_seq_cst() model_fence(MODEL_HERE("fence"))
+#define atom_fence_after_rmw() model_fence_after_rmw(MODEL_HERE("fence after a read-modify-write"))
 #define atom_pause() model_pause()
 #define sched_yield() model_pause()
 

@@ -303,6 +303,12 @@ void model_fence(const char *where) {
   tick(self);
 }
 
+void model_fence_after_rmw(const char *where) {
+  if (machine.current == MAIN) return;
+  if (machine.threads[machine.current].count > 0) model_fail("%s: stores came after it", where);
+  model_fence(where);
+}
+
 void model_membarrier(void) {
   machine.steps++;
   preemption_point();

@@ -22,8 +22,12 @@
 enum { MODEL_TASKS = 4 };
 
 typedef struct model_task {
-  weft_task_t task; /* first */
-  _Atomic(unsigned) queued;
+  union {
+    weft_task_t task; /* first */
+    unsigned char bytes[WEFT__TASK_SMALL];
+  };
+  _Atomic(unsigned) fresh;  /* its first entry is in a queue */
+  _Atomic(unsigned) queued; /* a later one is */
   unsigned resumed;
 } model_task_t;
 
@@ -48,7 +52,13 @@ void weft__schedule_task(weft_task_t *task) {
 void weft__schedule_hop(weft_task_t *task) { weft__schedule_task(task); }
 void weft__schedule_new(weft_task_t *task) { weft__schedule_task(task); }
 
-/* The task's own thread, until somebody has queued it. */
+/* Takes the entry of a task that was never started: once. */
+static bool take_fresh(weft_task_t *task) {
+  unsigned fresh = 1;
+  return atom_cas(&((model_task_t *)task)->fresh, &fresh, 0, acq_rel, relaxed);
+}
+
+/* Until somebody has queued the suspended task. */
 static void await_turn(weft_task_t *task) {
   model_task_t *self = (model_task_t *)task;
   model_sleep_while(&self->queued, 0);
@@ -91,7 +101,6 @@ void weft__requeue(void) {
 }
 static __attribute__((unused)) int model_yield(void) {
   weft_task_t *task = weft__current_task();
-  task->waiting_on = NULL;
   weft__park(after_requeue, task);
   return weft__word_resume(&task->future.word) ? weft__task_deliver_cancel(task) : 0;
 }
@@ -109,10 +118,17 @@ void weft__post(weft_loop_t *loop, weft__item_t *item, weft_strand_t *strand) {
     model_spawn(run_item, item);
 }
 
-bool weft__run_in_place(weft_task_t *parent, weft_task_t *child) {
-  (void)parent;
-  (void)child;
-  return false;
+/* As sched/in_place.c does it, once its conditions hold: whoever takes the child's entry has it. */
+weft_task_t *weft__run_in_place(weft_task_t *child) {
+  weft_task_t *parent = weft__current_task();
+  if (parent == NULL || weft__word_phase(atom_load(&child->future.word, relaxed)) != WEFT__NEW) return NULL;
+  if (!take_fresh(child)) return NULL;
+  model_note("runs the child in place");
+  current_of[model_self()] = child;
+  atom_store(&parent->waiting_on, &child->future, relaxed);
+  weft__task_run_for(child, parent);
+  current_of[model_self()] = parent;
+  return parent;
 }
 bool weft__loop_refuses_tasks(const weft_loop_t *loop) {
   (void)loop;
@@ -182,14 +198,16 @@ static weft_task_t *model_create(int (*entry)(void *arguments)) {
   weft__list_init(&task->future.nodes);
   task->future.kind = WEFT__KIND_TASK;
   task->future.value_size = sizeof(int);
-  task->call.entry = entry;
-  atom_init(&self->queued, 1);
+  task->entry = entry;
+  task->args_size = 0;
+  atom_init(&self->fresh, 1);
+  atom_init(&self->queued, 0);
   return task;
 }
 
-/* The body of a task's thread: from its first step to its end. */
+/* The body of a task's thread: from its first step to its end, unless its parent takes it. */
 static void model_run_task(weft_task_t *task) {
-  await_turn(task);
+  if (!take_fresh(task)) return; /* somebody runs it in place */
   current_of[model_self()] = task;
   weft__task_run(task);
   current_of[model_self()] = NULL; /* the task may be gone */

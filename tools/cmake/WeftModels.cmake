@@ -31,7 +31,7 @@ foreach(source ${weft_models})
   add_executable(model_${stem} ${source} $<TARGET_OBJECTS:weft_model_machine>)
   weft_model_target(model_${stem})
   # Plain accesses are seen; the sanitizer itself is neither linked nor believed to be there.
-  target_compile_options(model_${stem} PRIVATE -fsanitize=thread -U__SANITIZE_THREAD__ -Wno-unused-value
+  target_compile_options(model_${stem} PRIVATE -fsanitize=thread -U__SANITIZE_THREAD__ -Wno-unused-value -Wno-shadow
     $<$<C_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(model_${stem} PRIVATE -no-pie)
   set_target_properties(model_${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
