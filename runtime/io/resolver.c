@@ -1,14 +1,9 @@
 /* resolver.c: see resolver.h.
  *
- * A lookup has two holders, the waiting task and the queue (then the thread that runs it); whoever lets go last frees it.
- *   task:    queue it; lock; unless done: wait := &its wait; park (unlocks)
- *   thread:  getaddrinfo; lock; done := true; wake the wait if there is one; unlock; let go
- *   task:    lock (the thread is through with the wait); take the addresses, or, cancelled, wait := NULL; unlock; let go
- * lock guards done, wait, the outcome and the holders. The thread touches nothing of the loop but through the wait, whose
- * task is alive while it is set.
- *
- * Threads are started as lookups come, up to a bound, and end when the queue is empty. They are the process's, not a
- * loop's: one that hangs in a lookup nobody waits for any more holds nothing up. */
+ * getaddrinfo blocks, so it is a job in the loop's lane of names, whose threads no other lane can take: the pool of floor
+ * exec/ is reached through sched/blocking.h. A lookup has two holders, the task and the job; whoever lets go last frees it.
+ * The addresses are the task's once the job's end was told, which synchronises both. A cancelled lookup that has not
+ * begun never will; one that runs goes on alone, and only the loop's end waits for it, as asyncio's does. */
 #include "io/resolver.h"
 
 #include <errno.h>
@@ -18,40 +13,22 @@
 #include <weft/error.h>
 
 #include "base/alloc.h"
-#include "base/list.h"
-#include "base/threads.h"
-#include "sched/loop.h"
-#include "task/wait.h"
+#include "base/atomics.h"
+#include "base/base.h"
+#include "sched/blocking.h"
 
-enum { THREADS_MAX = 8, HOST_MAX = 255 };
+enum { HOST_MAX = 255 };
 
 typedef struct lookup {
-  weft__link_t link; /* in the queue; under queue_mutex */
-  weft__spin_t lock;
-  unsigned holders;
-  bool done, passive;
+  _Atomic(unsigned) holders;
+  bool passive;
   int port;
-  int error; /* a resolver's or -ENOMEM; 0: addresses */
-  weft__addresses_t *addresses;
-  weft__wait_t *wait;
+  weft__addresses_t *addresses; /* the job's, then the task's */
   char host[HOST_MAX + 1];
 } lookup_t;
 
-static weft__once_t once = WEFT__ONCE_INIT;
-static weft__mutex_t queue_mutex; /* guards queue and threads */
-static weft__list_t queue;
-static unsigned threads;
-
-static void set_up(void) {
-  WEFT__ASSERT(weft__mutex_init(&queue_mutex) == 0);
-  weft__list_init(&queue);
-}
-
-/* Under the lookup's lock, which it gives back. */
 static void let_go(lookup_t *lookup) {
-  bool last = --lookup->holders == 0;
-  weft__spin_unlock(&lookup->lock);
-  if (!last) return;
+  if (atom_sub(&lookup->holders, 1, acq_rel) != 1) return; /* acq_rel: the other one is through with it */
   weft__addresses_free(lookup->addresses);
   weft__free(lookup, sizeof *lookup);
 }
@@ -97,7 +74,7 @@ static int translate(int code) {
   }
 }
 
-static int look_up(const lookup_t *lookup, weft__addresses_t **out) {
+static int resolve(const lookup_t *lookup, weft__addresses_t **out) {
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = lookup->passive ? AI_PASSIVE : 0}, *list = NULL;
   errno = 0;
   int rc = getaddrinfo(lookup->host, NULL, &hints, &list);
@@ -108,94 +85,32 @@ static int look_up(const lookup_t *lookup, weft__addresses_t **out) {
   return rc;
 }
 
-static lookup_t *next_lookup(void) {
-  weft__mutex_lock(&queue_mutex);
-  weft__link_t *link = weft__list_pop_front(&queue);
-  if (link == NULL) threads--;
-  weft__mutex_unlock(&queue_mutex);
-  return link == NULL ? NULL : weft__container_of(link, lookup_t, link);
+static WEFT_ASYNC(look_up, lookup_t *);
+static int look_up(lookup_t *lookup) {
+  int rc = resolve(lookup, &lookup->addresses);
+  return rc < 0 ? weft_fail(rc, "cannot look up '%s': %s", lookup->host, weft_strerror(rc)) : 0;
 }
 
-static int run_lookups(void *unused) {
-  (void)unused;
-  for (lookup_t *lookup; (lookup = next_lookup()) != NULL;) {
-    weft__addresses_t *addresses = NULL;
-    int error = look_up(lookup, &addresses);
-    weft__spin_lock(&lookup->lock);
-    lookup->error = error;
-    lookup->addresses = addresses;
-    lookup->done = true;
-    if (lookup->wait != NULL) (void)weft__wait_wake(lookup->wait); /* a cancelled one finds `done` or does not care */
-    let_go(lookup);
-  }
-  return 0;
+static void drop(void *args) {
+  struct look_up_args_ *arguments = args;
+  let_go(arguments->a);
 }
 
 /* ---- in a task ---- */
 
-/* 0, or the error that no thread could be started with while none runs. */
-static int enqueue(lookup_t *lookup) {
-  weft__once(&once, set_up);
-  weft__mutex_lock(&queue_mutex);
-  int rc = 0;
-  if (threads < THREADS_MAX) {
-    weft__thread_t thread;
-    rc = weft__thread_start(&thread, run_lookups, NULL, "weft-resolver");
-    if (rc == 0) {
-      threads++;
-      weft__thread_detach(thread);
-    }
-  }
-  if (threads > 0) {
-    rc = 0;
-    weft__list_push_back(&queue, &lookup->link);
-  }
-  weft__mutex_unlock(&queue_mutex);
-  return rc;
-}
-
-static int wait_for(lookup_t *lookup) {
-  weft__wait_t wait;
-  weft__wait_init(&wait);
-  weft__spin_lock(&lookup->lock);
-  if (lookup->done) {
-    weft__spin_unlock(&lookup->lock);
-    return 0;
-  }
-  lookup->wait = &wait;
-  int rc = weft__wait_park(&wait, &lookup->lock);
-  weft__spin_lock(&lookup->lock);
-  lookup->wait = NULL;
-  weft__spin_unlock(&lookup->lock);
-  return rc;
-}
-
 static int resolve_by_thread(const char *host, int port, bool passive, weft__addresses_t **out) {
   lookup_t *lookup = weft__alloc_zero(sizeof *lookup);
   if (lookup == NULL) return weft_fail(-ENOMEM, "no memory to look up %s", host);
-  weft__spin_init(&lookup->lock);
-  weft__link_init(&lookup->link);
-  lookup->holders = 2;
+  atom_init(&lookup->holders, 2);
   lookup->passive = passive;
   lookup->port = port;
   memcpy(lookup->host, host, strlen(host) + 1); /* no longer than HOST_MAX */
-  weft_loop_t *loop = weft__current_loop();
-  int rc = enqueue(lookup);
-  if (rc < 0) {
-    weft__free(lookup, sizeof *lookup);
-    return weft_fail(rc, "no thread to look up %s: %s", host, weft_strerror(rc));
-  }
-  atom_add(&loop->external, 1, acq_rel); /* a virtual clock stands still meanwhile */
-  rc = wait_for(lookup);
-  atom_sub(&loop->external, 1, acq_rel);
-  weft__spin_lock(&lookup->lock);
-  int error = lookup->error;
-  if (rc == 0 && error == 0) {
+  int rc = weft__to_lane(WEFT__LANE_NAMES, look_up_async(lookup), drop);
+  if (rc == 0) {
     *out = lookup->addresses;
     lookup->addresses = NULL;
   }
   let_go(lookup);
-  if (rc == 0 && error < 0) rc = weft_fail(error, "cannot look up '%s': %s", host, weft_strerror(error));
   return rc;
 }
 

@@ -1,7 +1,10 @@
 /* Looking names up: many at once, cancelled ones, and names that nobody has. */
+#include <time.h>
+
 #include "program.h"
 
 #include "base/alloc.h"
+#include "base/atomics.h"
 #include "io/resolver.h"
 
 static WEFT_ASYNC(look_up, const char *, int *);
@@ -40,7 +43,7 @@ static void many_at_once_and_some_cancelled(void **state) {
   run_program(look_up_many_async());
 }
 
-/* A run that ends while lookups nobody waits for any more go on. */
+/* A run that ends while lookups nobody waits for any more go on: it waits for those that run, the others never do. */
 static WEFT_ASYNC(abandon_lookups);
 static int abandon_lookups(void) {
   int status[10];
@@ -51,9 +54,59 @@ static int abandon_lookups(void) {
   for (int i = 0; i < 10; i++) weft_ignore(weft_join(tasks[i]));
   return 0;
 }
-static void a_run_does_not_wait_for_them(void **state) {
+static void a_run_with_abandoned_lookups(void **state) {
   (void)state;
   for (int i = 0; i < 20; i++) assert_int_equal(weft_run(abandon_lookups_async()), 0);
+}
+
+/* Jobs of users take every thread of theirs: names get through. */
+static _Atomic(int) held;
+static _Atomic(bool) let_go;
+static void nap(void) { nanosleep(&(const struct timespec){0, 200000}, NULL); }
+static WEFT_ASYNC(hold);
+static int hold(void) {
+  atom_add(&held, 1, seq_cst);
+  while (!atom_load(&let_go, seq_cst)) nap();
+  return 0;
+}
+static WEFT_ASYNC(holding);
+static int holding(void) { return weft_to_thread(hold_async()); }
+static WEFT_ASYNC(look_up_among_hostages);
+static int look_up_among_hostages(void) {
+  enum { N = 4 }; /* of 2 threads */
+  weft_task_t *tasks[N];
+  int status = WEFT_CANCELLED;
+  atom_store(&held, 0, seq_cst);
+  atom_store(&let_go, false, seq_cst);
+  for (int i = 0; i < N; i++) CHECK((tasks[i] = weft_create_task(holding_async())) != NULL);
+  while (atom_load(&held, seq_cst) < 2) CHECK(weft_sleep(0.001) == 0);
+  CHECK(look_up("localhost", &status) == 0);
+  CHECK(status == 0);
+  CHECK(atom_load(&held, seq_cst) == 2);
+  atom_store(&let_go, true, seq_cst);
+  for (int i = 0; i < N; i++) CHECK(weft_join(tasks[i]) == 0);
+  return 0;
+}
+static void users_do_not_keep_names_waiting(void **state) {
+  (void)state;
+  for (unsigned workers = 1; workers <= 2; workers++)
+    assert_int_equal(
+        weft_run_with(&(const weft_config_t){.workers = workers, .pool_threads = 2}, look_up_among_hostages_async()),
+        0);
+}
+
+/* After the default pool's shutdown there is no looking up; numbers need none. */
+static WEFT_ASYNC(look_up_late);
+static int look_up_late(void) {
+  int status = 0;
+  CHECK(weft_loop_shutdown_default_executor(weft_get_running_loop()) == 0);
+  CHECK(look_up("localhost", &status) == 0 && status == WEFT_RUNTIME);
+  CHECK(look_up("127.0.0.1", &status) == 0 && status == 0);
+  return 0;
+}
+static void after_the_pools_shutdown(void **state) {
+  (void)state;
+  run_program(look_up_late_async());
 }
 
 static WEFT_ASYNC(look_up_without_memory);
@@ -77,7 +130,9 @@ static void memory_runs_out(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(many_at_once_and_some_cancelled),
-      cmocka_unit_test(a_run_does_not_wait_for_them),
+      cmocka_unit_test(a_run_with_abandoned_lookups),
+      cmocka_unit_test(users_do_not_keep_names_waiting),
+      cmocka_unit_test(after_the_pools_shutdown),
       cmocka_unit_test(memory_runs_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
