@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +13,7 @@
 #include <weft/executors.h>
 
 #include "base/threads.h"
+#include "exec/pinning.h"
 #include "exec/wire.h"
 #include "task/schedule.h"
 
@@ -25,53 +28,83 @@ static void make(void) { WEFT__ASSERT(weft__mutex_init(&mutex) == 0); }
 /* ---- birth ------------------------------------------------------------------------------------------------------------- */
 
 typedef struct birth {
-  int sockets[2];
   int rc;
+  int fd; /* the zygote's socket, where rc is 0 */
 } birth_t;
 
-/* Forks twice: the zygote's parent ends at once. */
-static int give_birth(void *data) {
-  birth_t *birth = data;
-  pid_t parent = getpid();
-  fflush(stdout); /* else what is buffered would be written by each of them; other streams they leave alone */
-  fflush(stderr);
-  pid_t middle = fork();
-  if (middle < 0) {
-    birth->rc = -errno;
-    return 0;
-  }
+/* Forks twice: the zygote's parent ends at once. 0 or a negative errno. */
+static int fork_away(const int sockets[2]) {
+  pid_t parent = getpid(), middle = fork();
+  if (middle < 0) return -errno;
   if (middle == 0) {
     pid_t zygote = fork();
-    if (zygote == 0) weft__zygote_main(birth->sockets[1], parent);
+    if (zygote == 0) weft__zygote_main(sockets[1], parent);
     _exit(zygote < 0 ? errno : 0);
   }
   int status;
   while (waitpid(middle, &status, 0) < 0 && errno == EINTR) {
   }
-  birth->rc = WIFEXITED(status) ? -WEXITSTATUS(status) : -EAGAIN;
+  return WIFEXITED(status) ? -WEXITSTATUS(status) : -EAGAIN;
+}
+
+static bool receive_within(int fd, weft__zygote_reply_t *reply, int ms) {
+  struct pollfd polled = {.fd = fd, .events = POLLIN};
+  int n;
+  while ((n = poll(&polled, 1, ms)) < 0 && errno == EINTR) {
+  }
+  return n > 0 && recv(fd, reply, sizeof *reply, 0) == (ssize_t)sizeof *reply;
+}
+
+/* 0; -ETIME: it was born with locks that nobody will ever open, and is dead; another negative errno. */
+static int try_birth(int *fd, int patience_ms) {
+  int sockets[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
+  weft__zygote_reply_t hello, proof;
+  int rc = fork_away(sockets);
+  close(sockets[1]);
+  if (rc == 0 && !receive_within(sockets[0], &hello, -1)) rc = -EPIPE;
+  if (rc == 0 && !receive_within(sockets[0], &proof, patience_ms)) {
+    kill(hello.pid, SIGKILL); /* it lives: its number is its own */
+    rc = -ETIME;
+  }
+  if (rc == 0)
+    *fd = sockets[0];
+  else
+    close(sockets[0]);
+  return rc;
+}
+
+static int give_birth(void *data) {
+  enum { ATTEMPTS = 12, PATIENCE_MS = 500, PATIENCE_MAX_MS = 30000 };
+  birth_t *birth = data;
+  fflush(stdout); /* else what is buffered would be written by each of them; other streams they leave alone */
+  fflush(stderr);
+  weft__pin_lift();
+  int patience = PATIENCE_MS;
+  birth->rc = -ETIME;
+  for (int i = 0; i < ATTEMPTS && birth->rc == -ETIME; i++) {
+    birth->rc = try_birth(&birth->fd, patience);
+    patience = patience < PATIENCE_MAX_MS / 2 ? patience * 2 : PATIENCE_MAX_MS; /* it may just be slow */
+  }
+  weft__pin_restore();
   return 0;
 }
 
 /* Under the mutex. On a task's small stack, and where signals are blocked, a thread of its own does it. */
 static int open_zygote(void) {
   birth_t birth = {.rc = 0};
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, birth.sockets) < 0) return -errno;
   if (weft__current_loop() != NULL) {
     weft__thread_t thread;
+    weft__pin_lift();
     int rc = weft__thread_start(&thread, give_birth, &birth, "weft-fork");
-    if (rc == 0)
-      weft__thread_join(thread); /* birth.rc is the thread's until here */
-    else
-      birth.rc = rc;
+    weft__pin_restore();
+    if (rc < 0) return rc;
+    weft__thread_join(thread);
   } else {
     give_birth(&birth);
   }
-  close(birth.sockets[1]);
-  if (birth.rc < 0) {
-    close(birth.sockets[0]);
-    return birth.rc;
-  }
-  control = birth.sockets[0];
+  if (birth.rc < 0) return birth.rc;
+  control = birth.fd;
   owner = getpid();
   return 0;
 }

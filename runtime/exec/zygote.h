@@ -1,6 +1,7 @@
 /* zygote.h: the process from which the processes of pools are forked, as this one sees it.
  *
- * It is forked from this process, if all goes well before there are any threads, and does nothing but fork, kill and wait
+ * It is forked from this process, if all goes well before there are any threads; if not, it proves that nothing it needs is
+ * locked for ever, or is forked again (zygote_proof.c). It does nothing but fork, kill and wait
  * for processes of pools. Each of those has a socket whose other end is here. None survives this process: the zygote
  * watches it (a pidfd) and its own socket, and ends when either does; its children end with it (PR_SET_PDEATHSIG, which
  * follows the forking thread: the zygote has one). It is no child of this process, but was left to init at birth: waiting
@@ -28,8 +29,10 @@ void weft__zygote_kill(uint64_t serial);
 /* Ends it if it still runs; its wait status, or a negative errno (the zygote is gone). */
 int weft__zygote_reap(uint64_t serial, int *status);
 
-/* In the zygote: never returns. */
+/* In the zygote: never returns. It says its number, proves itself, and says it again. */
 __attribute__((noreturn)) void weft__zygote_main(int control, pid_t parent);
+/* In the zygote: returns, if no lock that is needed there was held when it was forked. */
+void weft__zygote_prove(void);
 /* In a process of a pool: runs jobs until the socket ends. */
 __attribute__((noreturn)) void weft__process_main(int fd);
 

@@ -1,5 +1,5 @@
 /* zygote_main.c: the zygote itself: a process of one thread that forks, kills and reaps processes of pools. It asks for no
- * memory: it may be a fork of a process of many threads.
+ * memory but to prove that its children may: it may be a fork of a process of many threads.
  *
  * Its children are in a table by serial number. SIGCHLD is blocked but while it waits; then the dead are reaped at once, and
  * their status is kept until it is asked for. */
@@ -171,6 +171,9 @@ void weft__zygote_main(int control, pid_t parent) {
     fcntl(WATCH, F_SETFD, FD_CLOEXEC);
   }
   close_from(high_watch >= 0 ? FIRST_FREE : WATCH);
+  reply_with((weft__zygote_reply_t){.pid = getpid()}, -1);
+  weft__zygote_prove();
+  reply_with((weft__zygote_reply_t){.pid = getpid()}, -1);
   struct sigaction action = {.sa_handler = on_child};
   sigaction(SIGCHLD, &action, NULL);
   sigset_t blocked, waiting;
