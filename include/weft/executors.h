@@ -36,6 +36,13 @@ WEFT_ASYNC_TWIN_4(weft_executor_map, weft_executor_t *, const weft_call_t *, siz
 WEFT_API int weft_executor_shutdown(weft_executor_t *executor, bool wait, bool cancel_futures);
 WEFT_ASYNC_TWIN_3(weft_executor_shutdown, weft_executor_t *, bool, bool);
 
+/* weft_executor_shutdown_within [S]: weft_executor_shutdown that waits, but for so many seconds at most: then
+ * WEFT_TIMEOUT, the jobs run on, and it may be called again. WEFT_FOREVER: without limit. Also from a thread that runs
+ * no loop. -EINVAL: NaN. */
+WEFT_API WEFT_NODISCARD int weft_executor_shutdown_within(weft_executor_t *executor, bool cancel_futures,
+                                                          double seconds);
+WEFT_ASYNC_TWIN_3(weft_executor_shutdown_within, weft_executor_t *, bool, double);
+
 /* weft_executor_close [S], leaving `with executor`: shutdown(wait), then frees it; consumed. Cancelled: still waits, then
  * WEFT_CANCELLED. NULL: 0. */
 WEFT_API int weft_executor_close(weft_executor_t *executor);
@@ -67,22 +74,74 @@ WEFT_API int weft_loop_set_default_executor(weft_loop_t *loop, weft_executor_t *
 WEFT_API WEFT_NODISCARD int weft_loop_shutdown_default_executor(weft_loop_t *loop);
 WEFT_ASYNC_TWIN_1(weft_loop_shutdown_default_executor, weft_loop_t *);
 
+/* weft_loop_shutdown_default_executor_within [S], shutdown_default_executor(timeout): likewise, but for so many seconds at
+ * most: then WEFT_TIMEOUT, and the jobs run on. The loop's end waits for them all the same: they may use what is on its
+ * tasks' stacks. -EINVAL: NaN. */
+WEFT_API WEFT_NODISCARD int weft_loop_shutdown_default_executor_within(weft_loop_t *loop, double seconds);
+WEFT_ASYNC_TWIN_2(weft_loop_shutdown_default_executor_within, weft_loop_t *, double);
+
 /* ---- pools of threads ---- */
 
 /* All zero: the defaults. Copied. */
 typedef struct weft_thread_pool_options {
   unsigned max_threads;           /* 0: min(32, processors + 4) */
-  const char *name;               /* of the threads; NULL: a default */
+  const char *name;               /* of the threads, 15 bytes of it; NULL: a default */
   const weft_call_t *initializer; /* run first on each thread; its failure breaks the pool; NULL: none */
   size_t queue_limit;             /* jobs that may wait: then tasks wait for room, submit fails; 0: no limit */
+  const unsigned *cpus;           /* the processors that its threads may run on; NULL: all that the process may use */
+  size_t cpu_count;               /* how many those are */
 } weft_thread_pool_options_t;
 
 /* weft_thread_pool_open_with [A], ThreadPoolExecutor: *out is filled: the pool, to be closed, or NULL. options NULL:
- * the defaults. Threads start as jobs come. -EINVAL, -ENOMEM. */
+ * the defaults. Threads start as jobs come; one that may run on none of the cpus breaks the pool. -EINVAL, -ENOMEM. */
 WEFT_API int weft_thread_pool_open_with(const weft_thread_pool_options_t *options, weft_executor_t **out);
 
 /* weft_thread_pool_open [A]: the same with the two usual options. */
 WEFT_API int weft_thread_pool_open(unsigned max_threads, const char *name, weft_executor_t **out);
+
+/* ---- executors of your own ---- */
+
+/* A job in the hands of such an executor, until it gives it back. Opaque. */
+typedef struct weft_job weft_job_t;
+
+/* What such an executor does; data is weft_executor_open_with's. Called from any thread, workers included, by several at a
+ * time, with none of the library's locks held; they may neither suspend nor block for long, but for close. */
+typedef struct weft_executor_methods {
+  /* A job comes. 0: it is yours now: give it back exactly once, by weft_job_run or weft_job_end, from any thread, maybe
+     before submit returns. < 0: refused; that error, with the text of weft_fail, is the submitter's. */
+  int (*submit)(void *data, weft_job_t *job);
+  /* Somebody cancelled it. Had it not begun, it is over for everybody else, and giving it back does nothing more: drop it
+     from your queue now, or when it comes up. Else weft_job_cancelled tells its function, and you may interrupt it. It may
+     have been given back a moment ago: compare job with what you hold, under your lock. NULL: nothing. */
+  void (*cancel)(void *data, weft_job_t *job);
+  /* No jobs come from now on; what you hold is still to be given back. cancel_futures: those that had not begun have been
+     cancelled already. May be called more than once. NULL: nothing. */
+  void (*shutdown)(void *data, bool cancel_futures);
+  /* The last call, in weft_executor_close, on its thread, once every job has been given back: ends threads, frees data.
+     NULL: nothing. */
+  void (*close)(void *data);
+} weft_executor_methods_t;
+
+/* weft_executor_open_with [A]: an executor of your own, concurrent.futures' Executor as a base class: *out is filled, to be
+ * closed, or NULL. methods are copied (submit is required), data is kept until close. Everything that takes an executor
+ * takes it, but weft_loop_set_default_executor. -EINVAL, -ENOMEM. */
+WEFT_API int weft_executor_open_with(const weft_executor_methods_t *methods, void *data, weft_executor_t **out);
+
+/* weft_job_run: gives it back by running its function on this thread, which must run no loop; nothing is run if it was
+ * cancelled. job is consumed. 0; -EPERM on a worker, -EINVAL: nothing happened. */
+WEFT_API int weft_job_run(weft_job_t *job);
+
+/* weft_job_end [A]: gives it back by an answer that was found otherwise: status, as the function's; message (copied; NULL:
+ * the code's text) if that is an error. Nothing if it was cancelled. job is consumed. 0; -EINVAL: no job. */
+WEFT_API int weft_job_end(weft_job_t *job, int status, const char *message);
+
+/* weft_job_begin [A]: for who will answer by weft_job_end: from now on it runs and cannot be withdrawn. false: it was
+ * cancelled, and is still to be given back. */
+WEFT_API bool weft_job_begin(weft_job_t *job);
+
+/* weft_job_call [A]: what is to be called; borrowed as long as the job. What its arguments point to lives only between a
+ * true weft_job_begin and weft_job_end. */
+WEFT_API const weft_call_t *weft_job_call(const weft_job_t *job);
 
 /* ---- pools of processes ---- */
 
@@ -114,11 +173,13 @@ typedef struct weft_process_pool_options {
   unsigned flags;                 /* enum weft_pool_flags */
   unsigned max_tasks_per_child;   /* a process ends after so many jobs, another takes its place; 0: never */
   const weft_call_t *initializer; /* exported; run first in each process; its failure breaks the pool; NULL: none */
+  size_t queue_limit;             /* jobs that may wait, as in a pool of threads; 0: no limit */
 } weft_process_pool_options_t;
 
-/* weft_process_pool_prepare: forks the process from which all pools' processes come. At the start of main, before any
- * thread: what threads hold locked at that moment stays locked there. Opening a pool does it if need be. 0, or the
- * system's error. */
+/* weft_process_pool_prepare: forks the process from which all pools' processes come; opening a pool does it if need be.
+ * Best at the start of main: a lock that another thread holds at that moment stays locked in all of them. Of the heap, stdio,
+ * the time zone, the loader and random it is checked that they are free, else it forks again; locks of yours and of other
+ * libraries are yours to see to. 0, or the system's error. */
 WEFT_API int weft_process_pool_prepare(void);
 
 /* weft_process_pool_open_with [A], ProcessPoolExecutor: *out is filled: the pool, to be closed, or NULL. Processes start

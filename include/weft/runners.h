@@ -16,6 +16,8 @@ typedef struct weft_config {
      nothing under virtual time. */
   bool virtual_time;
   bool debug; /* also WEFT_DEBUG=1 */
+  unsigned
+      pool_threads; /* threads of the default pool at most (to_thread); 0: min(32, processors + 4), at most 10000 */
 } weft_config_t;
 
 /* Ctrl-C during a run of the main thread, where SIGINT would end the process: the first one cancels the main task, and if

@@ -3,6 +3,8 @@
 #include "exec/default_pool.h"
 
 #include <errno.h>
+#include <math.h>
+#include <weft/timeouts.h>
 
 #include "base/alloc.h"
 #include "exec/thread_pool.h"
@@ -17,7 +19,7 @@ struct weft__pool {
   weft__list_t chains;
 };
 
-enum { NAMES_MAX = 4, FILES_MAX = 4 };
+enum { NAMES_MAX = 8, FILES_MAX = 4 };
 
 /* With the lock held on both sides; NULL without memory. */
 static struct weft__pool *pool_of(weft_loop_t *loop) {
@@ -48,9 +50,11 @@ static int make_own(weft_loop_t *loop, struct weft__pool *pool) {
   weft__spin_unlock(&loop->pool_lock);
   const unsigned lanes[WEFT__LANES] = {[WEFT__LANE_NAMES] = NAMES_MAX,
                                        [WEFT__LANE_FILES] = FILES_MAX,
-                                       [WEFT__LANE_USER] = weft__thread_pool_default_size()};
+                                       [WEFT__LANE_USER] = loop->config.pool_threads != 0
+                                                               ? loop->config.pool_threads
+                                                               : weft__thread_pool_default_size()};
   weft_executor_t *made = NULL;
-  int rc = weft__thread_pool_open(lanes, "weft-pool", NULL, 0, &made);
+  int rc = weft__thread_pool_open(lanes, &(const weft_thread_pool_options_t){0}, &made);
   weft__spin_lock(&loop->pool_lock);
   if (rc < 0) return rc;
   if (pool->own == NULL) {
@@ -102,19 +106,6 @@ void weft__default_pool_shutdown(weft_loop_t *loop) {
   for (weft_executor_t *at = all; at != NULL; at = at->next) at->kind->shutdown(at, false);
 }
 
-int weft__default_pool_await(weft_loop_t *loop) {
-  weft__spin_lock(&loop->pool_lock);
-  weft_executor_t *all = loop->pool != NULL ? loop->pool->all : NULL;
-  weft__spin_unlock(&loop->pool_lock);
-  for (weft_executor_t *at = all; at != NULL; at = at->next) {
-    at->kind->shutdown(at, false); /* also the one that was just being made */
-    int rc = weft__gate_wait(&at->ended, "weft_loop_shutdown_default_executor");
-    if (rc < 0) return rc;
-    at->kind->reap(at);
-  }
-  return 0;
-}
-
 void weft__default_pool_close(weft_loop_t *loop) {
   struct weft__pool *pool = loop->pool;
   if (pool != NULL) {
@@ -154,10 +145,34 @@ int weft_loop_set_default_executor(weft_loop_t *loop, weft_executor_t *executor)
   return closed ? weft_fail(WEFT_RUNTIME, "Executor shutdown has been called") : 0;
 }
 
+static const char shutdown_name[] = "weft_loop_shutdown_default_executor";
+
+static int check_shutdown(weft_loop_t *loop) {
+  return loop != NULL ? weft__check_suspend(shutdown_name) : weft_fail(-EINVAL, "%s: no loop", shutdown_name);
+}
+
 int weft_loop_shutdown_default_executor(weft_loop_t *loop) {
-  if (loop == NULL) return weft_fail(-EINVAL, "weft_loop_shutdown_default_executor: no loop");
-  int rc = weft__check_suspend("weft_loop_shutdown_default_executor");
+  int rc = check_shutdown(loop);
   if (rc < 0) return rc;
   weft__default_pool_shutdown(loop);
-  return weft__default_pool_await(loop);
+  weft__spin_lock(&loop->pool_lock);
+  weft_executor_t *all = loop->pool != NULL ? loop->pool->all : NULL;
+  weft__spin_unlock(&loop->pool_lock);
+  for (weft_executor_t *at = all; at != NULL; at = at->next) {
+    at->kind->shutdown(at, false); /* also the one that was just being made */
+    rc = weft__gate_wait(&at->ended, shutdown_name);
+    if (rc < 0) return rc;
+    at->kind->reap(at);
+  }
+  return 0;
+}
+
+int weft_loop_shutdown_default_executor_within(weft_loop_t *loop, double seconds) {
+  int rc = check_shutdown(loop);
+  if (rc < 0) return rc;
+  if (isnan(seconds)) return weft_fail(-EINVAL, "%s: the limit is not a number", shutdown_name);
+  weft__default_pool_shutdown(loop); /* whatever the limit */
+  weft_timeout_t scope = {{0}};
+  weft_timeout_enter(&scope, seconds);
+  return weft_timeout_exit(&scope, weft_loop_shutdown_default_executor(loop));
 }

@@ -16,8 +16,6 @@ weft__list_t *weft__default_pool_chains(weft_loop_t *loop);
 void weft__chains_close(weft_loop_t *loop, weft__list_t *chains);
 /* No jobs any more. */
 void weft__default_pool_shutdown(weft_loop_t *loop);
-/* After it: waits for the jobs' end; a task of the loop suspends. 0 or WEFT_CANCELLED. */
-int weft__default_pool_await(weft_loop_t *loop);
 /* Ends and frees them, and waits for what other executors owe the loop. Blocks; the loop does not run. */
 void weft__default_pool_close(weft_loop_t *loop);
 

@@ -36,6 +36,7 @@ struct weft__job {
   weft_call_t *call;           /* borrowed from the job's owner */
   weft_contextvars_t *context; /* to run in; owned; NULL: an empty one */
   enum weft__lane lane;
+  weft_job_t *ticket;      /* of a user's executor; NULL: none */
   weft__output_t output;   /* the owner's, once the job is finished */
   _Atomic(int) state;      /* enum weft__job_state */
   _Atomic(bool) cancelled; /* somebody asked for its end while it runs */
@@ -50,12 +51,16 @@ typedef struct weft__executor_kind {
   /* A task waits until there is room in the queue: 0 or WEFT_CANCELLED. NULL: there always is. */
   int (*await_room)(weft_executor_t *executor);
   bool (*withdraw)(weft_executor_t *executor, weft__job_t *job);
+  /* By who has withdrawn a job, or asked for the end of one that runs; a job that is over is fine. Without any lock. NULL:
+   * it need not know. */
+  void (*tell)(weft_executor_t *executor, weft__job_t *job);
   /* No new jobs; dismiss: those that have not started end as cancelled. More than once is fine. `ended` opens when nothing
    * runs any more. */
   void (*shutdown)(weft_executor_t *executor, bool dismiss);
   /* After `ended`: waits for what is left of its threads. May be called by several. */
   void (*reap)(weft_executor_t *executor);
-  void (*free)(weft_executor_t *executor); /* the last reference is gone */
+  void (*close)(weft_executor_t *executor); /* after that, once: the handle is closed; NULL: nothing is to be done */
+  void (*free)(weft_executor_t *executor);  /* the last reference is gone */
 } weft__executor_kind_t;
 
 /* The first member of every executor. */
@@ -76,7 +81,11 @@ void weft__job_init(weft__job_t *job, weft_call_t *call,
 int weft__job_submit(weft__job_t *job, weft_executor_t *executor, bool room);
 /* True: it will never run, and is its owner's again. */
 bool weft__job_withdraw(weft__job_t *job);
-/* By an executor, on a thread outside of every loop: calls the function, then finish. */
+/* Tells the executor of a cancellation, after withdraw, whatever that answered. */
+void weft__job_tell(weft__job_t *job);
+/* By an executor, on a thread outside of every loop: calls the function; its status and record are for finish. */
+int weft__job_call(weft__job_t *job, weft__record_t **record);
+/* The same and finish. */
 void weft__job_run(weft__job_t *job);
 /* The call alone: its status, and *record, owned, if that is an error. Consumes the context. */
 int weft__call_run(weft_call_t *call, weft_contextvars_t *context, weft__output_t *output, weft__record_t **record);

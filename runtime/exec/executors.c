@@ -9,10 +9,12 @@
 #include <weft/executors.h>
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "exec/default_pool.h"
+#include "exec/pinning.h"
 #include "exec/thread_pool.h"
 #include "exec/visitors.h"
 #include "sched/loop.h"
@@ -60,6 +62,7 @@ static bool cancel_promised(weft_future_t *future, weft__record_t *reason) {
   promised_t *self = future->hook_data;
   if (reason == NULL) reason = weft__record_cancelled();
   if (weft__job_withdraw(&self->job)) {
+    weft__job_tell(&self->job);
     weft_future_ref(future);
     bool cancelled = weft__future_complete(future, WEFT__CANCELLED, NULL, weft__record_ref(reason)) == 0;
     conclude(self, WEFT__CANCELLED, 0, NULL);
@@ -67,6 +70,7 @@ static bool cancel_promised(weft_future_t *future, weft__record_t *reason) {
     return cancelled;
   }
   atom_store(&self->job.cancelled, true, relaxed); /* a flag alone */
+  weft__job_tell(&self->job);
   if (self->loop == NULL) return false;
   return weft__future_complete(future, WEFT__CANCELLED, NULL, weft__record_ref(reason)) == 0;
 }
@@ -172,7 +176,9 @@ static void refuse_mapped(mapped_t *self, int code) {
 static void cancel_mapped(mapped_t jobs[], size_t submitted) {
   for (size_t i = 0; i < submitted; i++) {
     atom_store(&jobs[i].job.cancelled, true, relaxed); /* a flag alone */
-    if (weft__job_withdraw(&jobs[i].job)) refuse_mapped(&jobs[i], WEFT_CANCELLED);
+    bool withdrawn = weft__job_withdraw(&jobs[i].job);
+    weft__job_tell(&jobs[i].job);
+    if (withdrawn) refuse_mapped(&jobs[i], WEFT_CANCELLED);
   }
 }
 
@@ -276,6 +282,17 @@ int weft_executor_shutdown(weft_executor_t *executor, bool wait, bool cancel_fut
   return rc;
 }
 
+int weft_executor_shutdown_within(weft_executor_t *executor, bool cancel_futures, double seconds) {
+  if (executor == NULL) return weft_fail(-EINVAL, "weft_executor_shutdown_within: no executor");
+  if (isnan(seconds)) return weft_fail(-EINVAL, "weft_executor_shutdown_within: the limit is not a number");
+  int rc = check_waiting(executor, "weft_executor_shutdown_within");
+  if (rc < 0) return rc;
+  executor->kind->shutdown(executor, cancel_futures);
+  rc = weft__gate_wait_within(&executor->ended, seconds, "weft_executor_shutdown_within");
+  if (rc == 0) executor->kind->reap(executor);
+  return rc;
+}
+
 int weft_executor_close(weft_executor_t *executor) {
   if (executor == NULL) return 0;
   int rc = check_waiting(executor, "weft_executor_close");
@@ -283,6 +300,7 @@ int weft_executor_close(weft_executor_t *executor) {
   executor->kind->shutdown(executor, false);
   rc = weft__gate_wait_anyway(&executor->ended);
   executor->kind->reap(executor);
+  if (executor->kind->close != NULL) executor->kind->close(executor);
   weft__executor_unref(executor);
   return rc;
 }
@@ -291,18 +309,22 @@ int weft_executor_close(weft_executor_t *executor) {
 
 int weft_thread_pool_open_with(const weft_thread_pool_options_t *options, weft_executor_t **out) {
   static const weft_thread_pool_options_t defaults;
-  enum { THREADS_MAX = 10000 };
   if (out == NULL) return weft_fail(-EINVAL, "weft_thread_pool_open: no place for the pool");
   *out = NULL;
   if (options == NULL) options = &defaults;
-  if (options->max_threads > THREADS_MAX)
+  if (options->max_threads > WEFT__POOL_THREADS_MAX)
     return weft_fail(-EINVAL, "weft_thread_pool_open: %u threads were asked for, the most is %d", options->max_threads,
-                     THREADS_MAX);
+                     WEFT__POOL_THREADS_MAX);
   if (options->initializer != NULL && options->initializer->entry == NULL)
     return weft_fail(WEFT_TYPE, "weft_thread_pool_open: the initializer is a call without a function");
+  if (options->cpus != NULL && options->cpu_count == 0)
+    return weft_fail(-EINVAL, "weft_thread_pool_open: cpus without a count");
+  for (size_t i = 0; options->cpus != NULL && i < options->cpu_count; i++)
+    if (options->cpus[i] >= WEFT__PIN_CPUS)
+      return weft_fail(-EINVAL, "weft_thread_pool_open: there is no cpu %u", options->cpus[i]);
   unsigned lanes[WEFT__LANES] = {0};
   lanes[WEFT__LANE_USER] = options->max_threads != 0 ? options->max_threads : weft__thread_pool_default_size();
-  int rc = weft__thread_pool_open(lanes, options->name, options->initializer, options->queue_limit, out);
+  int rc = weft__thread_pool_open(lanes, options, out);
   return rc < 0 ? weft_fail(rc, "weft_thread_pool_open: no memory") : 0;
 }
 

@@ -6,6 +6,7 @@
 #include "exec/gate.h"
 
 #include <errno.h>
+#include <weft/timeouts.h>
 
 #include "base/clock.h"
 #include "exec/parker.h"
@@ -69,17 +70,27 @@ static int wait_as_task(weft__gate_t *gate) {
   return rc;
 }
 
-static int wait_as_thread(weft__gate_t *gate) {
+static int wait_as_thread(weft__gate_t *gate, int64_t deadline) {
   sleeper_t sleeper;
+  int rc = 0;
   if (weft__parker_init(&sleeper.parker) < 0) return -ENOMEM;
   weft__link_init(&sleeper.link);
   weft__spin_lock(&gate->lock);
   bool open = gate->open;
   if (!open) weft__list_push_back(&gate->threads, &sleeper.link);
   weft__spin_unlock(&gate->lock);
-  if (!open) weft__parker_park(&sleeper.parker, WEFT__TIME_NEVER);
+  if (!open && !weft__parker_park(&sleeper.parker, deadline)) {
+    weft__spin_lock(&gate->lock);
+    open = gate->open;
+    if (!open) weft__list_unlink(&sleeper.link);
+    weft__spin_unlock(&gate->lock);
+    if (open)
+      weft__parker_park(&sleeper.parker, WEFT__TIME_NEVER); /* the opener has it in a list of its own, and will ring */
+    else
+      rc = WEFT_TIMEOUT;
+  }
   weft__parker_destroy(&sleeper.parker);
-  return 0;
+  return rc;
 }
 
 static bool is_open(weft__gate_t *gate) {
@@ -93,8 +104,25 @@ int weft__gate_wait(weft__gate_t *gate, const char *what) {
   if (is_open(gate)) return 0;
   if (weft__current_task() != NULL) return wait_as_task(gate);
   if (weft__current_loop() != NULL) return weft__check_suspend(what);
-  int rc = wait_as_thread(gate);
+  int rc = wait_as_thread(gate, WEFT__TIME_NEVER);
   return rc < 0 ? weft_fail(rc, "%s: no memory", what) : 0;
+}
+
+int weft__gate_wait_within(weft__gate_t *gate, double seconds, const char *what) {
+  int64_t limit;
+  if (weft__seconds_to_ns(seconds, &limit) < 0) return weft_fail(-EINVAL, "%s: the limit is not a number", what);
+  if (is_open(gate)) return 0;
+  if (weft__current_task() != NULL) {
+    weft_timeout_t scope = {{0}};
+    weft_timeout_enter(&scope, seconds);
+    return weft_timeout_exit(&scope, weft__gate_wait(gate, what));
+  }
+  if (weft__current_loop() != NULL) return weft__check_suspend(what);
+  int64_t deadline = limit == WEFT__TIME_NEVER ? limit : weft__time_add(weft__clock_now(), limit > 0 ? limit : 0);
+  int rc = wait_as_thread(gate, deadline);
+  return rc == -ENOMEM ? weft_fail(rc, "%s: no memory", what)
+         : rc < 0      ? weft_fail(rc, "%s: its jobs still run", what)
+                       : 0;
 }
 
 int weft__gate_wait_anyway(weft__gate_t *gate) {
@@ -102,7 +130,7 @@ int weft__gate_wait_anyway(weft__gate_t *gate) {
   weft_task_t *task = weft__current_task();
   weft__hush_t hushed = task != NULL ? weft__hush(task) : NULL;
   while (!is_open(gate)) {
-    int rc = weft__current_task() != NULL ? wait_as_task(gate) : wait_as_thread(gate);
+    int rc = weft__current_task() != NULL ? wait_as_task(gate) : wait_as_thread(gate, WEFT__TIME_NEVER);
     if (rc == WEFT_CANCELLED) result = rc;
     if (rc == -ENOMEM) sched_yield();
   }

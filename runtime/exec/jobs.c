@@ -36,6 +36,7 @@ void weft__job_init(weft__job_t *job, weft_call_t *call,
   job->call = call;
   job->context = NULL;
   job->lane = WEFT__LANE_USER;
+  job->ticket = NULL;
   job->output = (weft__output_t){NULL, 0, false};
   atom_init(&job->state, WEFT__JOB_PENDING);
   atom_init(&job->cancelled, false);
@@ -45,7 +46,7 @@ void weft__job_init(weft__job_t *job, weft_call_t *call,
 int weft__job_submit(weft__job_t *job, weft_executor_t *executor, bool room) {
   job->executor = executor;
   int rc = executor->kind->submit(executor, job);
-  if (weft__likely(rc != WEFT_QUEUE_FULL) || !room) return rc;
+  if (weft__likely(rc != WEFT_QUEUE_FULL) || !room || executor->kind->await_room == NULL) return rc;
   weft__executor_ref(executor); /* it may be closed meanwhile */
   do {
     rc = executor->kind->await_room(executor);
@@ -56,6 +57,10 @@ int weft__job_submit(weft__job_t *job, weft_executor_t *executor, bool room) {
 }
 
 bool weft__job_withdraw(weft__job_t *job) { return job->executor->kind->withdraw(job->executor, job); }
+
+void weft__job_tell(weft__job_t *job) {
+  if (job->executor->kind->tell != NULL) job->executor->kind->tell(job->executor, job);
+}
 
 /* The job that this thread runs, and where its result goes. Jobs do not change threads. */
 static __thread weft__job_t *running;
@@ -79,14 +84,19 @@ int weft__call_run(weft_call_t *call, weft_contextvars_t *context, weft__output_
   return status;
 }
 
-void weft__job_run(weft__job_t *job) {
+int weft__job_call(weft__job_t *job, weft__record_t **record) {
   weft_contextvars_t *context = job->context;
-  weft__record_t *record;
   weft__job_t *outer = running;
   job->context = NULL;
   running = job;
-  int status = weft__call_run(job->call, context, &job->output, &record);
+  int status = weft__call_run(job->call, context, &job->output, record);
   running = outer;
+  return status;
+}
+
+void weft__job_run(weft__job_t *job) {
+  weft__record_t *record;
+  int status = weft__job_call(job, &record);
   job->finish(job, status, record);
 }
 

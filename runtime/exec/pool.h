@@ -29,6 +29,7 @@
 #include "base/spin.h"
 #include "exec/executor.h"
 #include "exec/parker.h"
+#include "exec/pinning.h"
 
 enum weft__place { WEFT__ACTIVE, WEFT__IDLE, WEFT__WATCHER };
 
@@ -43,6 +44,7 @@ typedef struct weft__pool_thread {
   uint64_t jobs;    /* begun so far */
   uint64_t sampled; /* jobs, at the watcher's last look */
   void *crew_data;  /* the crew's */
+  weft__pinned_t pinned;
 } weft__pool_thread_t;
 
 typedef struct weft__pool_lane {
@@ -80,6 +82,8 @@ typedef struct weft__thread_pool {
   int64_t keep_alive;
   bool has_initializer;
   weft_call_t initializer;
+  bool pinned;
+  weft__pin_t pin;
   char name[16]; /* what the kernel shows */
 } weft__thread_pool_t;
 

@@ -76,7 +76,9 @@ static int start_thread(pool_t *pool, enum weft__place place) {
     thread->place = place;
     weft__link_init(&thread->link);
     weft__thread_t handle; /* the thread writes its own copy: this one is late */
+    weft__pin_lift();      /* a thread inherits it */
     rc = weft__thread_start(&handle, thread_main, thread, pool->name);
+    weft__pin_restore();
     if (rc == 0) return 0;
     weft__parker_destroy(&thread->parker);
   }
@@ -231,10 +233,13 @@ static bool rest(pool_t *pool, thread_t *self) {
   return true;
 }
 
-static bool initialize(pool_t *pool) {
-  if (!pool->has_initializer) return true;
+/* NULL, or why this thread is not fit for jobs. */
+static const char *initialize(pool_t *pool, thread_t *self) {
+  if (pool->pinned && weft__pin_enter(&self->pinned, &pool->pin) < 0)
+    return "A thread may run on none of its processors, the thread pool is not usable anymore";
+  if (!pool->has_initializer) return NULL;
   weft_call_t call = pool->initializer;
-  return call.entry(call.args.bytes) >= 0;
+  return call.entry(call.args.bytes) >= 0 ? NULL : "A thread initializer failed, the thread pool is not usable anymore";
 }
 
 static void run_one(pool_t *pool, thread_t *self, weft__job_t *job) {
@@ -265,8 +270,9 @@ static int thread_main(void *argument) {
   thread_t *self = argument;
   pool_t *pool = self->pool;
   self->handle = weft__thread_self();
-  bool fit = initialize(pool);
-  if (!fit) weft__pool_break(pool, "A thread initializer failed, the thread pool is not usable anymore");
+  const char *trouble = initialize(pool, self);
+  bool fit = trouble == NULL;
+  if (!fit) weft__pool_break(pool, trouble);
   weft__spin_lock(&pool->lock);
   weft__list_push_back(&pool->active, &self->link); /* counted there already */
   if (self->place == WEFT__WATCHER && pool->watcher == NULL && fit) {

@@ -283,7 +283,8 @@ int weft_process_pool_open_with(const weft_process_pool_options_t *options, weft
   if (rc == 0) {
     unsigned lanes[WEFT__LANES] = {0};
     lanes[WEFT__LANE_USER] = options->max_workers != 0 ? options->max_workers : weft__processors();
-    rc = weft__thread_pool_open(lanes, "weft-processes", NULL, 0, out);
+    const weft_thread_pool_options_t threads = {.name = "weft-processes", .queue_limit = options->queue_limit};
+    rc = weft__thread_pool_open(lanes, &threads, out);
     if (rc < 0) weft__zygote_release();
   }
   if (rc < 0) {

@@ -238,8 +238,8 @@ unsigned weft__thread_pool_default_size(void) {
   return processors + 4 < 32 ? processors + 4 : 32;
 }
 
-int weft__thread_pool_open(const unsigned lanes[WEFT__LANES], const char *name, const weft_call_t *initializer,
-                           size_t queue_limit, weft_executor_t **out) {
+int weft__thread_pool_open(const unsigned lanes[WEFT__LANES], const weft_thread_pool_options_t *options,
+                           weft_executor_t **out) {
   pool_t *pool = weft__alloc_zero(sizeof *pool);
   if (pool == NULL) return -ENOMEM;
   weft__executor_init(&pool->base, &weft__thread_pool_kind);
@@ -253,13 +253,15 @@ int weft__thread_pool_open(const unsigned lanes[WEFT__LANES], const char *name, 
   weft__list_init(&pool->dead);
   weft__list_init(&pool->room);
   pool->burst = 1;
-  pool->queue_limit = queue_limit;
+  pool->queue_limit = options->queue_limit;
   pool->keep_alive = 10 * WEFT__NS_PER_SECOND;
-  if (initializer != NULL) {
+  if (options->initializer != NULL) {
     pool->has_initializer = true;
-    pool->initializer = *initializer;
+    pool->initializer = *options->initializer;
   }
-  snprintf(pool->name, sizeof pool->name, "%s", name != NULL ? name : "weft-pool");
+  pool->pinned = options->cpus != NULL;
+  if (pool->pinned) weft__pin_set(&pool->pin, options->cpus, options->cpu_count);
+  snprintf(pool->name, sizeof pool->name, "%s", options->name != NULL ? options->name : "weft-pool");
   *out = &pool->base;
   return 0;
 }

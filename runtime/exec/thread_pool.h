@@ -6,10 +6,10 @@
 
 /* The defaults: asyncio's min(32, processors + 4). */
 unsigned weft__thread_pool_default_size(void);
-/* lanes: how many jobs of each lane may run at once; the pool has as many threads at most as that makes in all. name and
- * initializer are copied. queue_limit: of jobs that wait in the users' lane; 0: none. 0 or -ENOMEM. */
-int weft__thread_pool_open(const unsigned lanes[WEFT__LANES], const char *name, const weft_call_t *initializer,
-                           size_t queue_limit, weft_executor_t **out);
+/* lanes: how many jobs of each lane may run at once; the pool has as many threads at most as that makes in all, whatever
+ * the options say. Those are copied; the limit is one of the users' lane. 0 or -ENOMEM. */
+int weft__thread_pool_open(const unsigned lanes[WEFT__LANES], const weft_thread_pool_options_t *options,
+                           weft_executor_t **out);
 extern const weft__executor_kind_t weft__thread_pool_kind;
 
 /* How many threads there are now, and how many jobs wait. */

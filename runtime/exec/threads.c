@@ -99,10 +99,18 @@ static int submit(awaited_t *self, weft_executor_t *executor, weft_contextvars_t
   return rc;
 }
 
-/* Under the lock; not done. True: it will never run. */
+/* Under the lock; not done. True: it will never run. An executor that wants to hear of it is told without the lock. */
 static bool call_off(awaited_t *self) {
+  weft_executor_t *executor = self->job.executor;
   atom_store(&self->job.cancelled, true, relaxed); /* a flag alone */
-  return weft__job_withdraw(&self->job);
+  bool withdrawn = weft__job_withdraw(&self->job);
+  if (executor->kind->tell == NULL) return withdrawn;
+  weft__executor_ref(executor); /* until here the job kept it */
+  weft__spin_unlock(&self->lock);
+  weft__job_tell(&self->job);
+  weft__executor_unref(executor);
+  weft__spin_lock(&self->lock);
+  return withdrawn;
 }
 
 /* Called off: what the pool would have done at the end. */

@@ -8,6 +8,8 @@
  * slow, never keep name resolution or files waiting. */
 enum weft__lane { WEFT__LANE_NAMES, WEFT__LANE_FILES, WEFT__LANE_USER, WEFT__LANES };
 
+enum { WEFT__POOL_THREADS_MAX = 10000 }; /* that any pool may be given */
+
 /* Suspends. As weft_to_thread_owned, in a lane. Implemented in exec/threads.c. */
 int weft__to_lane(enum weft__lane lane, weft_call_t call, void (*drop)(void *args));
 

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/processors.h"
+#include "sched/blocking.h"
 #include "sched/loop.h"
 #include "sched/strand.h"
 
@@ -93,6 +94,9 @@ int weft__loop_open(const weft_config_t *config, weft_loop_t **out) {
   if (config->stack_size != 0 && config->stack_size < WEFT__TASK_STACK_MIN)
     return weft_fail(-EINVAL, "a stack size of %zu bytes is too small, the least is %d", config->stack_size,
                      WEFT__TASK_STACK_MIN);
+  if (config->pool_threads > WEFT__POOL_THREADS_MAX)
+    return weft_fail(-EINVAL, "%u threads were asked for, the most is %d", config->pool_threads,
+                     WEFT__POOL_THREADS_MAX);
   weft_loop_t *loop = weft__alloc_aligned(WEFT__CACHE_LINE, sizeof *loop);
   if (loop == NULL) return weft_fail(-ENOMEM, "no memory for a loop");
   memset(loop, 0, sizeof *loop);

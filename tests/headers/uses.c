@@ -83,6 +83,8 @@ static int streams_and_pools(struct handles *h) {
       weft_server_close_async(h->server), weft_gen_next_async(h->gen, text), weft_gen_send_async(h->gen, text, text),
       weft_gen_throw_async(h->gen, WEFT_VALUE, "no", text), weft_gen_close_async(h->gen),
       weft_executor_map_async(h->executor, &call, 1, NULL), weft_executor_shutdown_async(h->executor, true, false),
+      weft_executor_shutdown_within_async(h->executor, true, 0.5),
+      weft_loop_shutdown_default_executor_within_async(weft_get_running_loop(), 0.5),
       weft_executor_close_async(h->executor), weft_loop_shutdown_default_executor_async(weft_get_running_loop()),
       in_a_process_async(1));
 }

@@ -73,11 +73,41 @@ RUNS(many_through_a_short_queue) {
   return weft_executor_close(pool);
 }
 
+WEFT_EXPORT(give);
+
+/* Processes: two jobs that wait, no more. A job is under way as soon as its thread has it, whatever its process does. */
+static WEFT_ASYNC(nap_there, int);
+static int nap_there(int ms) {
+  nap(ms);
+  return ms;
+}
+WEFT_EXPORT(nap_there);
+RUNS(processes) {
+  weft_executor_t *pool;
+  const weft_process_pool_options_t options = {.max_workers = 1, .queue_limit = 2};
+  assert_int_equal(weft_process_pool_open_with(&options, &pool), 0);
+  enum { N = 4 };
+  weft_future_t *futures[N] = {weft_executor_submit(pool, nap_there_async(200))};
+  while (!weft_future_running(futures[0])) assert_int_equal(weft_sleep(0.0005), 0);
+  for (int i = 1; i < 3; i++) assert_non_null(futures[i] = weft_executor_submit(pool, give_async(i)));
+  assert_null(futures[3] = weft_executor_submit(pool, give_async(3)));
+  assert_int_equal(weft_error()->code, WEFT_QUEUE_FULL);
+  assert_int_equal(weft_run_in_executor(pool, give_async(4)), 4); /* waits for room */
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(weft_await_future(futures[i], NULL), 0);
+    weft_future_unref(futures[i]);
+  }
+  return weft_executor_close(pool);
+}
+
 int main(void) {
+  if (weft_process_pool_prepare() < 0) return 1;
+
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(run_backpressure),
       cmocka_unit_test(run_shutdown_while_waiting_for_room),
       cmocka_unit_test(run_many_through_a_short_queue),
+      cmocka_unit_test(run_processes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* test_default_pool.c: the default executor: setting it, shutting it down, and what closing a loop waits for. */
+#include <math.h>
 #include <sys/prctl.h>
 
 #include "unit/exec/blocking.h"
@@ -49,6 +50,49 @@ RUNS(default_executor_shut_down) {
   return weft_executor_close(mine);
 }
 
+/* The default pool's size. */
+static int count_to_two(void) {
+  enum { N = 6 };
+  static door_t door;
+  door = (door_t){0};
+  weft_task_t *tasks[N];
+  for (int i = 0; i < N; i++) tasks[i] = weft_create_task(passing_thread_async(&door, i));
+  await_arrived(&door, 2);
+  assert_int_equal(weft_sleep(0.01), 0);
+  assert_int_equal(atom_load(&door.arrived, seq_cst), 2);
+  door_open(&door);
+  for (int i = 0; i < N; i++) assert_int_equal(weft_join(tasks[i]), i);
+  return 0;
+}
+static WEFT_ASYNC(count_to_two);
+static void the_loops_setting_of_its_size(void **state) {
+  (void)state;
+  for (unsigned workers = 1; workers <= 4; workers += 3) {
+    const weft_config_t config = {.workers = workers, .pool_threads = 2};
+    assert_int_equal(weft_run_with(&config, count_to_two_async()), 0);
+  }
+  assert_int_equal(weft_run_with(&(const weft_config_t){.pool_threads = 10001}, give_async(1)), -EINVAL);
+}
+
+/* A shutdown that waits for so long and no longer. */
+RUNS(shut_down_with_a_limit) {
+  weft_loop_t *loop = weft_get_running_loop();
+  door_t door = {0};
+  weft_task_t *task = weft_create_task(passing_thread_async(&door, 8));
+  await_arrived(&door, 1);
+  assert_int_equal(weft_loop_shutdown_default_executor_within(loop, NAN), -EINVAL);
+  assert_int_equal(weft_loop_shutdown_default_executor_within(NULL, 1), -EINVAL);
+  assert_int_equal(weft_loop_shutdown_default_executor_within(loop, 0.002), WEFT_TIMEOUT);
+  assert_int_equal(weft_to_thread(give_async(1)), WEFT_RUNTIME); /* no new ones */
+  assert_int_equal(weft_loop_shutdown_default_executor_within(loop, 0), WEFT_TIMEOUT);
+  assert_false(weft_task_done(task));
+  door_open(&door);
+  assert_int_equal(weft_loop_shutdown_default_executor_within(loop, WEFT_FOREVER), 0);
+  assert_int_equal(weft_loop_shutdown_default_executor_within(loop, 0), 0);
+  assert_int_equal(weft_join(task), 8);
+  return 0;
+}
+
 /* Closing a loop whose tasks wait for jobs: the jobs end first, for they are in the tasks' frames; the loop's own pool's
  * and, later, another pool's. */
 static door_t own, elsewhere;
@@ -94,8 +138,8 @@ static void closing_a_loop_waits_for_jobs(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(run_default_executor_can_be_set),
-      cmocka_unit_test(run_default_executor_shut_down),
+      cmocka_unit_test(run_default_executor_can_be_set), cmocka_unit_test(run_default_executor_shut_down),
+      cmocka_unit_test(the_loops_setting_of_its_size),   cmocka_unit_test(run_shut_down_with_a_limit),
       cmocka_unit_test(closing_a_loop_waits_for_jobs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,7 @@
 static weft_executor_t *open_lanes(unsigned names, unsigned users) {
   const unsigned lanes[WEFT__LANES] = {[WEFT__LANE_NAMES] = names, [WEFT__LANE_USER] = users};
   weft_executor_t *pool;
-  assert_int_equal(weft__thread_pool_open(lanes, NULL, NULL, 0, &pool), 0);
+  assert_int_equal(weft__thread_pool_open(lanes, &(const weft_thread_pool_options_t){0}, &pool), 0);
   return pool;
 }
 static void close_pool(weft_executor_t *pool) { assert_int_equal(weft_executor_close(pool), 0); }
