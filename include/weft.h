@@ -37,6 +37,7 @@
  * and a call that is never started does nothing: it consumes no task and closes no stream. */
 #ifndef WEFT_H
 #define WEFT_H
+#include <weft/blocking.h>
 #include <weft/call.h>
 #include <weft/channels.h>
 #include <weft/contextvars.h>

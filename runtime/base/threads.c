@@ -68,6 +68,12 @@ int weft__thread_start(weft__thread_t *thread, int (*fn)(void *arg), void *arg, 
   return status;
 }
 
+int weft__thread_clock(void) {
+  clockid_t clock;
+  if (pthread_getcpuclockid(pthread_self(), &clock) != 0) weft__panic("this thread's clock cannot be found");
+  return clock;
+}
+
 void weft__thread_stack(char **low, char **high) {
   pthread_attr_t attributes;
   void *start;

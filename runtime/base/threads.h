@@ -45,6 +45,8 @@ void weft__thread_detach(weft__thread_t thread);
 weft__thread_t weft__thread_self(void);
 /* The calling thread's stack: what lies in [*low, *high) may be used. */
 void weft__thread_stack(char **low, char **high);
+/* The clock of the calling thread's processor time, a clockid_t that any thread may read while this one lives. */
+int weft__thread_clock(void);
 bool weft__thread_equal(weft__thread_t a, weft__thread_t b);
 
 int weft__mutex_init(weft__mutex_t *mutex); /* 0 or -ENOMEM; so for cond and tss */

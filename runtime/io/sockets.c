@@ -58,7 +58,7 @@ static WEFT__NOINLINE bool turn_is_over(weft__worker_t *worker) {
 
 int weft__io_turn(void) { return weft__unlikely(turn_is_over(weft__worker())) ? weft__yield() : 0; }
 
-weft__reactor_t *weft__io_reactor(void) { return weft__worker()->reactor; }
+weft__reactor_t *weft__io_reactor(void) { return weft__worker()->home->reactor; }
 
 weft__reactor_t *weft__io_reactor_at(weft_loop_t *loop, unsigned turn_number) {
   return loop->workers[turn_number % loop->worker_count].reactor;

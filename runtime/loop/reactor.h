@@ -34,6 +34,9 @@ int weft__reactor_poll(weft__reactor_t *reactor, int64_t timeout_ns);
 /* The same from any other thread, without waiting. */
 int weft__reactor_poll_other(weft__reactor_t *reactor);
 
+/* Whether a poll would deliver something; takes nothing away. A hint, from any thread. */
+bool weft__reactor_pending(const weft__reactor_t *reactor);
+
 /* Ends the owner's present or next sleep. Any thread. */
 void weft__reactor_ring(weft__reactor_t *reactor);
 /* Whether the owner is in its sleep, or about to be: a hint for tests and statistics. */

@@ -4,6 +4,7 @@
  * write is an edge), the backend descriptor of the libuv loop once there is one (level-triggered: it may have more to say
  * after one round), and, where epoll_pwait2 is missing (before Linux 5.11), a timerfd that ends precise sleeps. */
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -253,6 +254,11 @@ int weft__reactor_poll(weft__reactor_t *core, int64_t timeout_ns) {
    * ring that it misses stays RUNG and keeps the next sleep from happening. */
   if (atom_load(&reactor->bell, relaxed) != AWAKE) atom_xchg(&reactor->bell, AWAKE, acq_rel);
   return n <= 0 ? 0 : deliver(reactor, events, n, true);
+}
+
+bool weft__reactor_pending(const weft__reactor_t *core) {
+  struct pollfd poller = {.fd = epoll_of_const(core)->epoll_fd, .events = POLLIN};
+  return poll(&poller, 1, 0) > 0;
 }
 
 int weft__reactor_poll_other(weft__reactor_t *core) {

@@ -15,7 +15,7 @@ weft__timers_t *weft__timers_of(weft_loop_t *loop) {
   weft__worker_t *worker = weft__worker();
   bool shared = loop->config.virtual_time || loop->main_strand != NULL;
   if (shared || worker == NULL || worker->loop != loop) return &loop->workers[0].timers;
-  return &worker->timers;
+  return &worker->home->timers;
 }
 
 weft__timers_t *weft__current_timers(void) { return weft__timers_of(weft__worker()->loop); }

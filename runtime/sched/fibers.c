@@ -30,6 +30,11 @@ weft_task_t *weft__current_task(void) {
   return worker != NULL ? worker->current : NULL;
 }
 
+weft_task_t *weft__suspending_task(void) {
+  weft__worker_t *worker = weft__worker();
+  return worker != NULL && worker->sections == 0 ? worker->current : NULL;
+}
+
 weft_loop_t *weft__current_loop(void) {
   weft__worker_t *worker = weft__worker();
   return worker != NULL ? worker->loop : NULL;

@@ -15,10 +15,13 @@
  * ring, its descriptors' events and its due timers. So no task holds another hostage for longer than about two periods.
  * When nobody has run for DOZE_ROUNDS periods it dozes: sleeps without limit; the first worker to stop being idle wakes
  * it. A lookout that leaves for work hands the role to another sleeper. */
+#include <limits.h>
+
 #include "base/clock.h"
 #include "sched/loop.h"
 
-enum { LOOKOUT_NS = 300 * 1000, DOZE_ROUNDS = 10, SEARCH_NS = 15 * 1000 };
+enum { LOOKOUT_NS = 300 * 1000, LOOK_AROUND_NS = 500 * 1000, DOZE_ROUNDS = 10, SEARCH_NS = 15 * 1000 };
+#define NOBODY UINT_MAX
 
 static bool bit_clear(weft_loop_t *loop, unsigned index) {
   uint64_t bit = UINT64_C(1) << (index % 64);
@@ -36,10 +39,10 @@ static bool bit_is_set(const weft_loop_t *loop, unsigned index) {
   return (atom_load(&loop->idle[index / 64], relaxed) >> (index % 64)) & 1;
 }
 
-/* Some idle worker, the lookout last; worker_count if there is none. */
+/* Some idle worker, the lookout last; NOBODY if there is none. */
 static unsigned find_idle(const weft_loop_t *loop) {
-  unsigned lookout = atom_load(&loop->lookout, seq_cst), found = loop->worker_count;
-  for (unsigned word = 0; word * 64 < loop->worker_count; word++) {
+  unsigned lookout = atom_load(&loop->lookout, seq_cst), found = NOBODY, slots = atom_load(&loop->slots, acquire);
+  for (unsigned word = 0; word * 64 < slots; word++) {
     uint64_t bits = atom_load(&loop->idle[word], seq_cst); /* partner: a sleeper's bit_set, then its look at lookout */
     while (bits != 0) {
       unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
@@ -58,9 +61,9 @@ void weft__wake_one(weft_loop_t *loop) {
     unsigned none = 0;
     if (!atom_cas(&loop->searching, &none, 1, seq_cst, relaxed)) return;
     unsigned index;
-    while ((index = find_idle(loop)) != loop->worker_count) {
+    while ((index = find_idle(loop)) != NOBODY) {
       if (!bit_clear(loop, index)) continue;
-      weft__reactor_ring(loop->workers[index].reactor); /* claimed: it wakes as the searcher */
+      weft__reactor_ring(weft__worker_at(loop, index)->reactor); /* claimed: it wakes as the searcher */
       return;
     }
     /* Nobody. A pusher that trusted our `searching` meanwhile may have met a sleeper that came after our look. */
@@ -75,7 +78,33 @@ void weft__wake_worker(weft__worker_t *worker) {
 }
 
 void weft__wake_all(weft_loop_t *loop) {
-  for (unsigned i = 0; i < loop->worker_count; i++) weft__reactor_ring(loop->workers[i].reactor);
+  unsigned slots = atom_load(&loop->slots, acquire);
+  for (unsigned i = 0; i < slots; i++) weft__reactor_ring(weft__worker_at(loop, i)->reactor);
+}
+
+/* ---- relieving a worker ------------------------------------------------------------------------------------------------ */
+
+/* What of a stalled worker's can be served from here: its descriptors and timers. A spare has none. */
+static void serve(weft__worker_t *worker, weft__worker_t *stalled) {
+  if (weft__worker_is_spare(stalled)) return;
+  if (weft__reactor_interest(stalled->reactor) > 0) weft__reactor_poll_other(stalled->reactor);
+  if (worker->loop->config.virtual_time) return;
+  if (worker->loop->main_strand != NULL)
+    weft__strand_run_timers(worker->loop->main_strand);
+  else if (weft__timers_next(&stalled->timers) != INT64_MAX)
+    weft__timers_expire(&stalled->timers, weft__loop_now(worker->loop));
+}
+
+static bool relieve_blocked(weft__worker_t *worker) {
+  weft_loop_t *loop = worker->loop;
+  unsigned slots = atom_load(&loop->slots, acquire);
+  for (unsigned i = 0; i < slots; i++) {
+    weft__worker_t *other = weft__worker_at(loop, i);
+    if (other == worker || !atom_load(&other->blocked, relaxed)) continue;
+    serve(worker, other);
+    if (weft__steal(worker, other)) return true;
+  }
+  return weft__ready_count(worker) > 0;
 }
 
 /* ---- searching --------------------------------------------------------------------------------------------------------- */
@@ -86,7 +115,8 @@ static void stop_searching(weft__worker_t *worker) {
 }
 
 static bool find_work(weft__worker_t *worker) {
-  return weft__take_injected(worker) > 0 || weft__steal_any(worker) || weft__ready_count(worker) > 0;
+  return weft__take_injected(worker) > 0 || weft__steal_any(worker) ||
+         (atom_load(&worker->loop->blocked, relaxed) > 0 && relieve_blocked(worker)) || weft__ready_count(worker) > 0;
 }
 
 static bool search(weft__worker_t *worker) {
@@ -114,33 +144,42 @@ void weft__found_work(weft__worker_t *worker) {
 
 /* ---- the lookout ------------------------------------------------------------------------------------------------------- */
 
-/* What of a stalled worker's can be served from here: its descriptors and timers. */
-static void serve(weft__worker_t *worker, weft__worker_t *stalled) {
-  if (weft__reactor_interest(stalled->reactor) > 0) weft__reactor_poll_other(stalled->reactor);
-  if (worker->loop->config.virtual_time) return;
-  if (worker->loop->main_strand != NULL)
-    weft__strand_run_timers(worker->loop->main_strand);
-  else if (weft__timers_next(&stalled->timers) != INT64_MAX)
-    weft__timers_expire(&stalled->timers, weft__loop_now(worker->loop));
+/* More spares than announced sections: one whose help nobody needs may go. */
+static bool has_spare_too_many(const weft_loop_t *loop) {
+  return weft__spares_active(loop) > atom_load(&loop->blocked, relaxed);
 }
 
 /* Looks at everybody once. True: somebody runs. *stalled: one that stood still with entries in its queue: they are taken
  * after the idle bit is cleared, so that nothing is on its way while everybody seems idle. */
 static bool look_round(weft__worker_t *worker, weft__worker_t **stalled) {
   weft_loop_t *loop = worker->loop;
-  bool running = false;
-  for (unsigned i = 0; i < loop->worker_count; i++) {
-    weft__worker_t *other = &loop->workers[i];
+  bool running = false, others_get_on = false;
+  unsigned slots = atom_load(&loop->slots, acquire);
+  for (unsigned i = 0; i < slots; i++) {
+    weft__worker_t *other = weft__worker_at(loop, i);
     uint64_t ticks = atom_load(&other->stats.ticks, relaxed);
-    bool moved = ticks != worker->sampled[i];
+    bool moved = ticks != worker->sampled[i], idle = bit_is_set(loop, i);
+    bool blocked = atom_load(&other->blocked, relaxed);
     worker->sampled[i] = ticks;
-    if (other == worker || bit_is_set(loop, i)) continue;
+    if (other == worker || !atom_load(&other->active, relaxed)) continue;
+    if (!weft__worker_is_spare(other) && !blocked && (idle || moved)) others_get_on = true;
+    if (idle) continue;
     running = true;
-    if (moved) continue;
+    if (moved && !blocked) continue;
     serve(worker, other);
     if (*stalled == NULL && weft__stealable_count(other) > 0) *stalled = other;
   }
+  if (weft__worker_is_spare(worker) && others_get_on && has_spare_too_many(loop)) worker->redundant = true;
   return running;
+}
+
+void weft__look_around(weft__worker_t *worker) {
+  int64_t now = weft__clock_now();
+  if (now - worker->looked_at < LOOK_AROUND_NS) return;
+  worker->looked_at = now;
+  weft__worker_t *stalled = NULL;
+  look_round(worker, &stalled);
+  if (stalled != NULL) weft__steal(worker, stalled);
 }
 
 static void hand_on_lookout(weft__worker_t *worker) {
@@ -149,7 +188,7 @@ static void hand_on_lookout(weft__worker_t *worker) {
   if (!atom_cas(&loop->lookout, &mine, 0, seq_cst, relaxed)) return;
   atom_store(&loop->lookout_dozes, false, seq_cst);
   unsigned next = find_idle(loop);
-  if (next < loop->worker_count) weft__reactor_ring(loop->workers[next].reactor);
+  if (next != NOBODY) weft__reactor_ring(weft__worker_at(loop, next)->reactor);
 }
 
 static void wake_dozing_lookout(weft_loop_t *loop) {
@@ -158,7 +197,21 @@ static void wake_dozing_lookout(weft_loop_t *loop) {
       /* partner: the doze's look at idle_count */ !atom_cas(&loop->lookout_dozes, &dozes, false, seq_cst, relaxed))
     return;
   unsigned lookout = atom_load(&loop->lookout, relaxed);
-  if (lookout != 0) weft__reactor_ring(loop->workers[lookout - 1].reactor);
+  if (lookout != 0) weft__reactor_ring(weft__worker_at(loop, lookout - 1)->reactor);
+}
+
+void weft__relieve_all(weft__worker_t *worker) {
+  weft_loop_t *loop = worker->loop;
+  wake_dozing_lookout(loop); /* somebody runs now */
+  worker->looked_at = weft__clock_now();
+  unsigned slots = atom_load(&loop->slots, acquire);
+  for (unsigned i = 0; i < slots; i++) {
+    weft__worker_t *other = weft__worker_at(loop, i);
+    worker->sampled[i] = atom_load(&other->stats.ticks, relaxed);
+    if (other == worker || bit_is_set(loop, i) || !atom_load(&other->active, relaxed)) continue;
+    serve(worker, other);
+    weft__steal(worker, other);
+  }
 }
 
 /* ---- virtual time ------------------------------------------------------------------------------------------------------ */
@@ -234,7 +287,7 @@ static weft__worker_t *sleep_shared(weft__worker_t *worker) {
   weft_loop_t *loop = worker->loop;
   unsigned quiet = 0;
   weft__worker_t *stalled = NULL;
-  while (bit_is_set(loop, worker->index) && stalled == NULL && !must_wake(worker)) {
+  while (bit_is_set(loop, worker->index) && stalled == NULL && !worker->redundant && !must_wake(worker)) {
     if (loop->config.virtual_time && atom_load(&loop->idle_count, seq_cst) == loop->worker_count) {
       weft__reactor_poll(worker->reactor, 0);
       if (weft__ready_count(worker) > 0 || jump(worker)) break;
@@ -244,13 +297,17 @@ static weft__worker_t *sleep_shared(weft__worker_t *worker) {
     unsigned nobody = 0;
     bool lookout = atom_load(&loop->lookout, seq_cst) == worker->index + 1 ||
                    atom_cas(&loop->lookout, &nobody, worker->index + 1, seq_cst, seq_cst);
+    if (!lookout && weft__worker_is_spare(worker) && has_spare_too_many(loop)) {
+      worker->redundant = true; /* whoever is lookout needs no help */
+      break;
+    }
     int64_t limit = until_timer(worker);
     if (lookout && quiet < DOZE_ROUNDS) {
       limit = shorter(limit, LOOKOUT_NS);
     } else if (lookout) {
       atom_store(&loop->lookout_dozes, true, seq_cst);
       if (atom_load(&loop->idle_count, seq_cst) !=
-          loop->worker_count) { /* partner: leave_idle's look at lookout_dozes */
+          atom_load(&loop->active, seq_cst)) { /* partner: leave_idle's look at lookout_dozes */
         atom_store(&loop->lookout_dozes, false, seq_cst);
         quiet = 0;
         continue;
@@ -276,6 +333,7 @@ void weft__idle(weft__worker_t *worker) {
   if (stalled != NULL) weft__steal(worker, stalled);
   hand_on_lookout(worker);
   wake_dozing_lookout(loop);
+  if (atom_load(&loop->idle_count, seq_cst) == 0) weft__monitor_wake(loop); /* partner: its look at idle_count */
 }
 
 void weft__sleep_alone(weft__worker_t *worker) {

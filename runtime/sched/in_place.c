@@ -41,7 +41,7 @@ static inline bool may_run_in_place(weft__worker_t *worker, const weft_task_t *p
   if (worker->loop->alone ? weft__ring_size(&worker->ring) > 0 || others_want_a_turn(worker)
                           : parent->strand != NULL || child->strand != NULL)
     return false;
-  if (parent->pinned != child->pinned || worker->in_place >= IN_PLACE_MAX) return false;
+  if (parent->pinned != child->pinned || worker->in_place >= IN_PLACE_MAX || worker->sections > 0) return false;
   if (weft__fiber_room(worker->fiber) < weft__stack_wanted(child) + WEFT__TASK_STACK_MIN) return false;
   return parent->before_suspend == NULL; /* a level-triggered scope wants to be asked */
 }
@@ -65,6 +65,7 @@ weft_task_t *weft__run_in_place(weft_task_t *child) {
   weft__task_run_for(child, parent);
   worker = weft__worker();
   worker->current = parent;
+  if (weft__unlikely(worker->sections > 0)) weft__section_left_open(worker);
   if (!worker->loop->alone) return parent;
   /* asyncio would queue the parent now, behind whatever is ready, and begin a new pass. */
   worker->pass_left = 0;
@@ -79,7 +80,8 @@ weft_task_t *weft__run_in_place(weft_task_t *child) {
 void weft__run_eagerly(weft_task_t *task) {
   weft__worker_t *worker = weft__worker();
   weft__fiber_t *fiber = worker != NULL && worker->fiber != &worker->base ? weft__take_idle_fiber(worker) : NULL;
-  if (fiber == NULL || (!worker->loop->alone && task->pinned != 0 && task->pinned != worker->index + 1) ||
+  if (fiber == NULL || worker->sections > 0 ||
+      (!worker->loop->alone && task->pinned != 0 && task->pinned != worker->index + 1) ||
       (task->strand != NULL && weft__strand_moves(task->strand) && worker->strand != task->strand)) {
     if (fiber != NULL) weft__fiber_free(&worker->stacks, fiber);
     weft__schedule_new(task);

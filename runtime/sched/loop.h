@@ -9,6 +9,7 @@
 #include <weft/runners.h>
 
 #include "base/spin.h"
+#include "base/thread_watch.h"
 #include "base/threads.h"
 #include "fiber/fiber.h"
 #include "fiber/overflow.h"
@@ -21,8 +22,10 @@
 
 enum {
   WEFT__WORKERS_MAX = 256,
+  WEFT__SPARES_MAX = 64, /* workers that stand in for stuck ones: spares.c */
+  WEFT__SLOTS_MAX = WEFT__WORKERS_MAX + WEFT__SPARES_MAX,
   WEFT__STACK_DEFAULT = 64 * 1024,
-  WEFT__MASK_WORDS = WEFT__WORKERS_MAX / 64,
+  WEFT__MASK_WORDS = WEFT__SLOTS_MAX / 64,
   WEFT__SHARDS = 16,
 };
 
@@ -49,7 +52,13 @@ struct weft__worker {
   weft__ring_t ring;             /* ready, oldest first; others steal from it */
   _Atomic(weft__entry_t) newest; /* the queue's last entry, if it was pushed alone: see ready.c */
   weft_loop_t *loop;
-  unsigned index;
+  unsigned index;         /* from worker_count on: a spare's */
+  weft__worker_t *home;   /* whose timers and descriptors its tasks use: itself, or a spare's permanent worker */
+  _Atomic(bool) active;   /* false: a spare that has retired */
+  _Atomic(bool) blocked;  /* in a section of weft_blocking_enter: others look after it at once */
+  unsigned sections;      /* of these, how deep */
+  const char *section_of; /* the call that opened the outermost one */
+  weft__thread_watch_t watch;
   weft__spin_t pinned_lock; /* several workers: tasks that may run here only, first in first out */
   weft__list_t pinned;      /* items; under pinned_lock */
   _Atomic(size_t) pinned_count;
@@ -79,7 +88,10 @@ struct weft__worker {
   bool searching;
   weft__thread_t thread;
   weft__overflow_thread_t overflow;
-  uint64_t sampled[WEFT__WORKERS_MAX]; /* as lookout: everybody's ticks at the last look */
+  bool redundant;                    /* a spare that shall retire */
+  unsigned boundaries;               /* counted while nobody sleeps: every eighth may look around */
+  int64_t looked_at;                 /* when it last did */
+  uint64_t sampled[WEFT__SLOTS_MAX]; /* as lookout: everybody's ticks at the last look */
   WEFT__CACHE_ALIGNED weft__worker_stats_t stats;
 };
 
@@ -87,6 +99,30 @@ typedef struct weft__shard {
   WEFT__CACHE_ALIGNED weft__spin_t lock;
   weft__list_t tasks;
 } weft__shard_t;
+
+/* What waits for the day that every worker is stuck: monitor.c. */
+typedef struct weft__monitor {
+  weft__thread_t thread;
+  weft__mutex_t mutex; /* guards the next two */
+  weft__cond_t wake;
+  bool ends;
+  bool kicked;           /* look at once */
+  _Atomic(bool) dozes;   /* sleeps without limit, because somebody else is awake enough to look */
+  _Atomic(size_t) looks; /* statistics */
+  uint64_t ticks[WEFT__SLOTS_MAX];
+  int64_t processor[WEFT__SLOTS_MAX]; /* processor time of those that stood still; -1: not known yet */
+  unsigned asleep[WEFT__SLOTS_MAX];   /* looks in a row at which it stood still as well */
+} weft__monitor_t;
+
+/* Spare workers: spares.c. */
+typedef struct weft__spares {
+  weft__mutex_t mutex;                            /* guards the rest but slot */
+  weft__cond_t wake;                              /* of retired ones: who is activated sees its own `active` */
+  bool closing;                                   /* nobody is activated any more */
+  weft__worker_t *_Atomic slot[WEFT__SPARES_MAX]; /* opened once, recycled, closed with the loop */
+  bool has_thread[WEFT__SPARES_MAX];
+  _Atomic(size_t) activations, retirements; /* statistics */
+} weft__spares_t;
 
 enum weft__loop_state { WEFT__LOOP_STOPPED, WEFT__LOOP_RUNNING, WEFT__LOOP_CLOSED };
 
@@ -108,6 +144,11 @@ struct weft_loop {
   _Atomic(unsigned) searching;
   _Atomic(unsigned) lookout; /* worker index + 1, or 0 */
   _Atomic(bool) lookout_dozes;
+  _Atomic(unsigned) slots;   /* workers and opened spares */
+  _Atomic(unsigned) active;  /* workers and active spares */
+  _Atomic(unsigned) blocked; /* workers in announced blocking sections */
+  weft__monitor_t monitor;
+  weft__spares_t spares;
 
   _Atomic(int) state; /* enum weft__loop_state */
   _Atomic(bool) stopping;
@@ -145,6 +186,13 @@ struct weft_loop {
 weft__worker_t *weft__worker(void);
 void weft__worker_set(weft__worker_t *worker);
 
+/* The worker or the spare of this index, below loop->slots. */
+static inline weft__worker_t *weft__worker_at(const weft_loop_t *loop, unsigned index) {
+  if (index < loop->worker_count) return &loop->workers[index];
+  return atom_load(&loop->spares.slot[index - loop->worker_count], acquire); /* partner: the release of opening it */
+}
+static inline bool weft__worker_is_spare(const weft__worker_t *worker) { return worker->home != worker; }
+
 /* ---- ready.c ---- */
 void weft__push(weft__worker_t *worker, weft__entry_t entry, bool fresh);
 weft__entry_t weft__take(weft__worker_t *worker);
@@ -178,10 +226,40 @@ void weft__wake_all(weft_loop_t *loop);
 void weft__found_work(weft__worker_t *worker);
 /* One worker with nothing ready: sleeps until the next timer, event or ring; virtual time jumps instead. */
 void weft__sleep_alone(weft__worker_t *worker);
-/* Searches, then sleeps until there may be something to do. Several workers. */
+/* Searches, then sleeps until there may be something to do. Several workers. A spare also returns when it is redundant. */
 void weft__idle(weft__worker_t *worker);
+/* While nobody sleeps there is no lookout: a running worker looks around now and then. */
+void weft__look_around(weft__worker_t *worker);
+/* A spare begins: takes what it can from everybody, who are all stuck. */
+void weft__relieve_all(weft__worker_t *worker);
+
+/* ---- monitor.c: several workers on a real clock ---- */
+int weft__monitor_init(weft_loop_t *loop);
+void weft__monitor_destroy(weft_loop_t *loop);
+int weft__monitor_start(weft_loop_t *loop);
+void weft__monitor_stop(weft_loop_t *loop);
+/* The last sleeper has left: it may be needed now. */
+void weft__monitor_wake(weft_loop_t *loop);
+/* Ends its nap: somebody knows that it is needed. */
+void weft__monitor_kick(weft_loop_t *loop);
+
+/* ---- spares.c ---- */
+int weft__spares_init(weft_loop_t *loop);
+void weft__spares_destroy(weft_loop_t *loop);
+/* One spare more, unless the bound is reached or memory or threads ran out. Any thread. */
+bool weft__spare_activate(weft_loop_t *loop);
+void weft__spares_begin_run(weft_loop_t *loop);
+/* After the workers and the monitor have ended: ends the spares' threads. */
+void weft__spares_end_run(weft_loop_t *loop);
+unsigned weft__spares_active(const weft_loop_t *loop);
+
+/* ---- blocking.c ---- */
+/* A task or callback ended inside a blocking section: aborts, naming it. */
+__attribute__((noreturn, cold)) void weft__section_left_open(weft__worker_t *worker);
 
 /* ---- worker.c ---- */
+void weft__worker_enter_thread(weft__worker_t *worker);
+void weft__worker_leave_thread(weft__worker_t *worker);
 void weft__worker_run(weft__worker_t *worker); /* on the thread's own stack; returns when the loop stops */
 int weft__worker_open(weft__worker_t *worker, weft_loop_t *loop, unsigned index);
 void weft__worker_close(weft__worker_t *worker);

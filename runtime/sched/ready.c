@@ -152,9 +152,10 @@ static uint64_t next_random(weft__worker_t *worker) { /* xorshift64 (Marsaglia 2
 
 bool weft__steal_any(weft__worker_t *thief) {
   weft_loop_t *loop = thief->loop;
-  unsigned first = (unsigned)(next_random(thief) % loop->worker_count);
-  for (unsigned i = 0; i < loop->worker_count; i++) {
-    weft__worker_t *victim = &loop->workers[(first + i) % loop->worker_count];
+  unsigned slots = atom_load(&loop->slots, acquire);
+  unsigned first = (unsigned)(next_random(thief) % slots);
+  for (unsigned i = 0; i < slots; i++) {
+    weft__worker_t *victim = weft__worker_at(loop, (first + i) % slots);
     /* A lone newest entry is left to its owner, which is awake; the lookout takes it if the owner does not move. */
     if (victim != thief && weft__ring_size(&victim->ring) > 0 && weft__steal(thief, victim)) return true;
   }
@@ -163,8 +164,9 @@ bool weft__steal_any(weft__worker_t *thief) {
 
 bool weft__work_anywhere(const weft_loop_t *loop) {
   if (atom_load(&loop->inject_count, relaxed) > 0) return true;
-  for (unsigned i = 0; i < loop->worker_count; i++)
-    if (weft__ring_size(&loop->workers[i].ring) > 0) return true;
+  unsigned slots = atom_load(&loop->slots, acquire);
+  for (unsigned i = 0; i < slots; i++)
+    if (weft__ring_size(&weft__worker_at(loop, i)->ring) > 0) return true;
   return false;
 }
 

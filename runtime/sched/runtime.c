@@ -3,7 +3,7 @@
  * A run: the calling thread becomes worker 0; the others get threads of their own for as long as the run lasts. Stop:
  *   1. somebody sets `stopping` and rings every doorbell
  *   2. each worker ends the pass it is in and returns from weft__worker_run; running tasks go on to their next suspension
- *   3. worker 0 joins the threads; what is ready stays queued for the next run
+ *   3. worker 0 joins the threads, the monitor's and the spares' last; what is ready stays queued for the next run
  * Close (not running): what is queued and unfinished is reported and released without being run; then timers' owners,
  * fibers, reactors, memory. */
 #include <errno.h>
@@ -87,6 +87,14 @@ static void close_strands(weft_loop_t *loop) {
   loop->main_strand = loop->callback_strand = NULL;
 }
 
+static int open_helpers(weft_loop_t *loop) {
+  int rc = weft__spares_init(loop);
+  if (rc < 0) return rc;
+  rc = weft__monitor_init(loop);
+  if (rc < 0) weft__spares_destroy(loop);
+  return rc;
+}
+
 int weft__loop_open(const weft_config_t *config, weft_loop_t **out) {
   unsigned workers;
   int rc = count_workers(config, &workers);
@@ -116,6 +124,7 @@ int weft__loop_open(const weft_config_t *config, weft_loop_t **out) {
     rc = open_workers(loop);
     if (rc == 0) {
       rc = open_strands(loop);
+      if (rc == 0) rc = open_helpers(loop);
       if (rc == 0) {
         *out = loop;
         return 0;
@@ -132,25 +141,11 @@ int weft__loop_open(const weft_config_t *config, weft_loop_t **out) {
 
 /* ---- running ----------------------------------------------------------------------------------------------------------- */
 
-/* Without memory for the alternate stack the worker runs all the same; an overflow then dies without its report. */
-static void enter_thread(weft__worker_t *worker) {
-  weft__worker_set(worker);
-  weft__fiber_adopt_thread(&worker->base);
-  weft_ignore(weft__overflow_enter_thread(&worker->overflow));
-}
-
-static void leave_thread(weft__worker_t *worker) {
-  weft__worker_rest(worker);
-  weft__overflow_leave_thread(&worker->overflow);
-  weft__fiber_leave_thread(&worker->base);
-  weft__worker_set(NULL);
-}
-
 static int worker_thread(void *argument) {
   weft__worker_t *worker = argument;
-  enter_thread(worker);
+  weft__worker_enter_thread(worker);
   weft__worker_run(worker);
-  leave_thread(worker);
+  weft__worker_leave_thread(worker);
   return 0;
 }
 
@@ -170,19 +165,23 @@ int weft__loop_run(weft_loop_t *loop) {
                      stopped == WEFT__LOOP_CLOSED ? "Event loop is closed" : "This event loop is already running");
   unsigned started = 1;
   int rc = 0;
-  enter_thread(&loop->workers[0]);
+  weft__worker_enter_thread(&loop->workers[0]);
+  weft__spares_begin_run(loop);
   for (; rc == 0 && started < loop->worker_count; started++) {
     char name[16];
     snprintf(name, sizeof name, "weft-%u", started);
     rc = weft__thread_start(&loop->workers[started].thread, worker_thread, &loop->workers[started], name);
     if (rc < 0) break;
   }
+  bool monitored = rc == 0 && (rc = weft__monitor_start(loop)) == 0;
   if (rc == 0)
     weft__worker_run(&loop->workers[0]);
   else
     weft__loop_stop(loop);
   for (unsigned i = 1; i < started; i++) weft__thread_join(loop->workers[i].thread);
-  leave_thread(&loop->workers[0]);
+  if (monitored) weft__monitor_stop(loop);
+  weft__spares_end_run(loop);
+  weft__worker_leave_thread(&loop->workers[0]);
   if (loop->callback_strand != NULL) weft__strand_end_run(loop->callback_strand);
   atom_store(&loop->stopping, false, relaxed);
   atom_store(&loop->state, WEFT__LOOP_STOPPED, release);
@@ -273,6 +272,8 @@ void weft__loop_empty(weft_loop_t *loop) {
   drop_queues(loop);
   abandon_tasks(loop);
   close_strands(loop);
+  weft__monitor_destroy(loop);
+  weft__spares_destroy(loop);
   close_workers(loop, loop->worker_count);
   loop->workers = NULL;
   weft__overflow_uninstall();

@@ -20,8 +20,11 @@ void weft__in_factory(bool in) { in_factory = in; } /* a factory is no place to 
 bool weft__in_factory_now(void) { return in_factory; }
 
 int weft__check_suspend(const char *what) {
-  if (weft__likely(weft__current_task() != NULL)) return 0;
-  if (weft__worker() != NULL)
+  weft__worker_t *worker = weft__worker();
+  if (weft__likely(worker != NULL && worker->current != NULL && worker->sections == 0)) return 0;
+  if (worker != NULL && worker->sections > 0)
+    return weft_fail(-EPERM, "%s may suspend: not between weft_blocking_enter and weft_blocking_exit", what);
+  if (worker != NULL)
     return weft_fail(-EPERM, "%s may suspend: it cannot be called in a callback, make a task of it", what);
   return weft_fail(-EPERM, "%s may suspend: it can only be called in a task", what);
 }
@@ -75,7 +78,9 @@ static void run_entry(weft__worker_t *worker, weft__entry_t entry) {
   }
   if (item->run != NULL) {
     item->run(item);
-    end_step(weft__worker());
+    worker = weft__worker();
+    if (weft__unlikely(worker->sections > 0)) weft__section_left_open(worker);
+    end_step(worker);
     return;
   }
   weft_task_t *task = weft__task_of_item(item);
@@ -111,6 +116,7 @@ static void run_entry(weft__worker_t *worker, weft__entry_t entry) {
   }
   worker = weft__worker();
   worker->current = NULL;
+  if (weft__unlikely(worker->sections > 0)) weft__section_left_open(worker);
   end_step(worker);
 }
 
@@ -142,6 +148,7 @@ static bool is_suspended_task(weft__entry_t entry) {
 void weft__park(void (*after)(void *argument), void *argument) {
   weft__worker_t *worker = weft__worker();
   weft_task_t *task = worker->current;
+  if (weft__unlikely(worker->sections > 0)) weft__section_left_open(worker);
   task->fiber = worker->fiber;
   worker->current = NULL;
   worker->leaving = worker->strand;
@@ -227,6 +234,10 @@ static void boundary_shared(weft__worker_t *worker) {
     if (weft__reactor_interest(worker->reactor) > 0) weft__reactor_poll(worker->reactor, 0);
   }
   weft__run_timers(worker);
+  /* While somebody sleeps he is the lookout; a spare also wants to know when it is redundant. */
+  if (weft__unlikely(++worker->boundaries % 8 == 0) &&
+      (atom_load(&worker->loop->idle_count, relaxed) == 0 || weft__worker_is_spare(worker)))
+    weft__look_around(worker);
   if (weft__ready_count(worker) == 0) weft__idle(worker);
   if (worker->searching && weft__ready_count(worker) > 0) weft__found_work(worker);
 }
@@ -268,8 +279,26 @@ void weft__worker_run(weft__worker_t *worker) {
     size_t ready = weft__ready_count(worker);
     worker->pass_left = loop->alone || ready < 256 ? ready : 256;
     while (worker->pass_left > 0 || worker->assigned != 0) run_pass(worker);
-    if (atom_load(&loop->stopping, acquire)) return;
+    if (atom_load(&loop->stopping, acquire) || worker->redundant) return;
   }
+}
+
+/* ---- its thread -------------------------------------------------------------------------------------------------------- */
+
+/* Without memory for the alternate stack the worker runs all the same; an overflow then dies without its report. */
+void weft__worker_enter_thread(weft__worker_t *worker) {
+  weft__worker_set(worker);
+  weft__fiber_adopt_thread(&worker->base);
+  weft_ignore(weft__overflow_enter_thread(&worker->overflow));
+  weft__thread_watch_begin(&worker->watch);
+}
+
+void weft__worker_leave_thread(weft__worker_t *worker) {
+  weft__worker_rest(worker);
+  weft__thread_watch_end(&worker->watch);
+  weft__overflow_leave_thread(&worker->overflow);
+  weft__fiber_leave_thread(&worker->base);
+  weft__worker_set(NULL);
 }
 
 /* ---- opening and closing ----------------------------------------------------------------------------------------------- */
@@ -277,6 +306,8 @@ void weft__worker_run(weft__worker_t *worker) {
 int weft__worker_open(weft__worker_t *worker, weft_loop_t *loop, unsigned index) {
   worker->loop = loop;
   worker->index = index;
+  worker->home = worker;
+  atom_init(&worker->active, true);
   worker->random = UINT64_C(0x9E3779B97F4A7C15) * (index + 1);
   weft__timers_init(&worker->timers);
   weft__stack_cache_init(&worker->stacks);

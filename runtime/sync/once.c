@@ -67,7 +67,7 @@ void weft_once_init(weft_once_t *public) {
 bool weft_once_done(const weft_once_t *once) { return atom_load(&once_of(once)->state, acquire) == DONE; }
 
 int weft_once_run(weft_once_t *public, weft_call_t call) {
-  weft_task_t *task = weft__current_task();
+  weft_task_t *task = weft__suspending_task();
   if (weft__unlikely(task == NULL)) return weft__check_suspend("weft_once_run");
   once_t *once = once_of(public);
   if (weft_once_done(public)) return 0;

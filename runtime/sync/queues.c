@@ -122,7 +122,7 @@ static WEFT__COLD int no_item(const queue_t *q, const void *item, size_t size, c
 
 int weft_queue_put_sized(weft_queue_t *public, const void *item, size_t size) {
   queue_t *q = queue_of(public);
-  weft_task_t *task = weft__current_task();
+  weft_task_t *task = weft__suspending_task();
   if (weft__unlikely(task == NULL)) return weft__check_suspend("weft_queue_put");
   if (!is_item(q, item, size)) return no_item(q, item, size, "weft_queue_put");
   int rc = 0;
@@ -147,7 +147,7 @@ int weft_queue_put_sized(weft_queue_t *public, const void *item, size_t size) {
 
 int weft_queue_get_sized(weft_queue_t *public, void *item, size_t size) {
   queue_t *q = queue_of(public);
-  weft_task_t *task = weft__current_task();
+  weft_task_t *task = weft__suspending_task();
   if (weft__unlikely(task == NULL)) return weft__check_suspend("weft_queue_get");
   if (!is_item(q, item, size)) return no_item(q, item, size, "weft_queue_get");
   int rc = 0;

@@ -18,6 +18,8 @@ typedef struct weft__item {
 /* The task that runs on this thread now; NULL in a callback and on foreign threads. Read it afresh after anything that
  * may suspend. */
 weft_task_t *weft__current_task(void);
+/* The same, but NULL inside a blocking section too: whoever gets it may suspend. */
+weft_task_t *weft__suspending_task(void);
 /* The loop whose worker this thread is; NULL on foreign threads. */
 weft_loop_t *weft__current_loop(void);
 /* 0 if the caller may suspend (it is a task), else -EPERM with words that name `what`. */

@@ -111,7 +111,7 @@ static int after_future_wait(weft_task_t *task, weft_future_t *future) {
 }
 
 int weft__future_wait(weft_future_t *future, const char *what) {
-  weft_task_t *task = weft__current_task();
+  weft_task_t *task = weft__suspending_task();
   if (weft__unlikely(task == NULL)) return weft__check_suspend(what);
   if (future == &task->future)
     return weft_fail(WEFT_RUNTIME, "Task cannot await on itself: %s", weft_task_get_name(task));
