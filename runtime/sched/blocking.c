@@ -22,7 +22,7 @@ static void hand_on(weft__worker_t *worker) {
 int weft_blocking_enter(void) {
   weft__worker_t *worker = weft__worker();
   if (worker == NULL || worker->sections++ > 0) return 0;
-  worker->section_of = worker->current != NULL ? worker->current->call.name : "a callback";
+  worker->section_of = worker->current != NULL ? worker->current->call_name : "a callback";
   weft_loop_t *loop = worker->loop;
   if (loop->alone || loop->config.virtual_time) return 0;
   /* relaxed: who looks after us takes what is queued by the queues' own orders */
