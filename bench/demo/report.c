@@ -63,6 +63,8 @@ static void print_workers(const report_t *report) {
            (unsigned long)report->work[i].leaves, (unsigned long)report->work[i].stolen, report->work[i].processor_s);
   if (report->working > MOST_ROWS) printf("... and %u more\n", report->working - MOST_ROWS);
   puts("(leaves: of the trees of /compute; stolen: run by another worker than the one their request began on)");
+  if (report->working > report->workers)
+    puts("(threads beyond the workers: spares, which stood in while all computed)");
 }
 
 void report_table(const report_t *report) {
@@ -102,8 +104,8 @@ int report_verdict(const report_t *report) {
       misses > 0            ? "FAIL"
       : report->interrupted ? "STOPPED"
                             : "PASS",
-      (unsigned long)requests, report->seconds, (unsigned long)errors, routes, ROUTES, busy, report->workers,
-      report->descriptors_left,
+      (unsigned long)requests, report->seconds, (unsigned long)errors, routes, ROUTES,
+      busy < report->workers ? busy : report->workers, report->workers, report->descriptors_left,
       misses > 0            ? ""
       : report->interrupted ? ", ended early by Ctrl-C, clean shutdown"
                             : ", clean shutdown");

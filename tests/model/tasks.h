@@ -38,6 +38,7 @@ static weft_loop_t *const model_loop = (weft_loop_t *)(void *)&loop_memory;
 /* ---- the scheduler ----------------------------------------------------------------------------------------------------- */
 
 weft_task_t *weft__current_task(void) { return current_of[model_self()]; }
+weft_task_t *weft__suspending_task(void) { return weft__current_task(); }
 weft_loop_t *weft__current_loop(void) { return model_loop; }
 int weft__check_suspend(const char *what) {
   (void)what;
