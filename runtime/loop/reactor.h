@@ -4,14 +4,8 @@
  * The owner is the worker's thread: it alone sleeps here. Any thread may poll a busy worker's reactor at any time beside
  * the owner (weft__reactor_poll_other); the kernel gives each event to one of them.
  *
- * The doorbell's states: AWAKE, ASLEEP, RUNG.
- *   owner, before it blocks:  AWAKE -> ASLEEP by compare-and-swap; if it finds RUNG it does not block
- *   owner, after it:          any -> AWAKE by exchange, and only then looks at its queues
- *   ring, anybody:            any -> RUNG by exchange; writes the eventfd only if it found ASLEEP
- * So a ring costs a system call only for a sleeper, and two rings cost one. Happens-before: whoever publishes work and
- * rings is ordered before the owner's look at its queues, because the owner's exchange reads the ring's, or a later one
- * in the same chain of read-modify-writes, which are all acquire and release. A ring that finds RUNG is in that chain too.
- * Another poller that takes the doorbell's event out of the kernel puts it back while the state is RUNG. */
+ * The doorbell's protocol is bell.h's. Another poller that takes the doorbell's event out of the kernel puts it back while
+ * the state is RUNG. */
 #ifndef WEFT_LOOP_REACTOR_H
 #define WEFT_LOOP_REACTOR_H
 

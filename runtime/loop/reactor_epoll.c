@@ -1,4 +1,4 @@
-/* reactor_epoll.c: the reactor over one edge-triggered epoll. See reactor.h for the doorbell's states.
+/* reactor_epoll.c: the reactor over one edge-triggered epoll. See bell.h for the doorbell's states.
  *
  * In the epoll lie the readiness objects' descriptors, the doorbell (an eventfd, edge-triggered: it is never read, each
  * write is an edge), the backend descriptor of the libuv loop once there is one (level-triggered: it may have more to say
@@ -14,19 +14,19 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "loop/bell.h"
 #include "loop/reactor_core.h"
 #include "loop/reactor_epoll.h"
 #include "loop/uv.h"
 
 enum { BATCH = 128 };
-enum bell { AWAKE, ASLEEP, RUNG };
 #define DATA_BELL (UINT64_C(0) + WEFT__EVENT_RESERVED)
 #define DATA_TIMER (DATA_BELL + 1)
 #define DATA_UV (DATA_BELL + 2)
 
 typedef struct epoll_reactor {
   weft__reactor_t core;
-  WEFT__CACHE_ALIGNED _Atomic(int) bell; /* enum bell; written by ringers and the owner */
+  WEFT__CACHE_ALIGNED weft__bell_t bell; /* written by ringers and the owner */
   WEFT__CACHE_ALIGNED _Atomic(weft__uv_t *) uv;
   int epoll_fd, bell_fd;
   int timer_fd; /* -1: epoll_pwait2 does it. Owner only */
@@ -59,7 +59,7 @@ int weft__reactor_open(weft__reactor_t **out) {
   epoll_reactor_t *reactor = weft__alloc_aligned(WEFT__CACHE_LINE, sizeof *reactor);
   if (reactor == NULL) return -ENOMEM;
   weft__reactor_core_init(&reactor->core);
-  atom_init(&reactor->bell, AWAKE);
+  atom_init(&reactor->bell, WEFT__BELL_AWAKE);
   atom_init(&reactor->uv, NULL);
   reactor->bell_fd = reactor->timer_fd = -1;
   reactor->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -120,11 +120,11 @@ static void write_bell(epoll_reactor_t *reactor) {
 void weft__reactor_ring(weft__reactor_t *core) {
   epoll_reactor_t *reactor = epoll_of(core);
   /* acq_rel: released to the owner's exchange; acquired so that later rings carry it on */
-  if (atom_xchg(&reactor->bell, RUNG, acq_rel) == ASLEEP) write_bell(reactor);
+  if (weft__bell_ring(&reactor->bell)) write_bell(reactor);
 }
 
 bool weft__reactor_asleep(const weft__reactor_t *core) {
-  return atom_load(&epoll_of_const(core)->bell, relaxed) == ASLEEP;
+  return atom_load(&epoll_of_const(core)->bell, relaxed) == WEFT__BELL_ASLEEP;
 }
 
 /* ---- libuv ---- */
@@ -208,7 +208,7 @@ static int deliver(epoll_reactor_t *reactor, const struct epoll_event *events, i
     switch (data) {
     case DATA_BELL:
       /* Taken from under the owner's feet: back, unless it is awake and will look by itself. */
-      if (!owner && atom_load(&reactor->bell, acquire) == RUNG) write_bell(reactor);
+      if (!owner && atom_load(&reactor->bell, acquire) == WEFT__BELL_RUNG) write_bell(reactor);
       break;
     case DATA_TIMER:
       if (!owner) weft__reactor_ring(&reactor->core);
@@ -244,15 +244,9 @@ int weft__reactor_poll(weft__reactor_t *core, int64_t timeout_ns) {
   struct epoll_event events[BATCH];
   weft__uv_t *uv = atom_load(&reactor->uv, acquire);
   if (weft__unlikely(uv != NULL)) timeout_ns = limit_by_uv(uv, timeout_ns);
-  if (timeout_ns != 0) {
-    int awake = AWAKE;
-    /* acq_rel, failing acquire: a link of the bell's chain, see reactor.h */
-    if (!atom_cas(&reactor->bell, &awake, ASLEEP, acq_rel, acquire)) timeout_ns = 0;
-  }
+  if (timeout_ns != 0 && !weft__bell_lie_down(&reactor->bell)) timeout_ns = 0;
   int n = wait_for_events(reactor, events, timeout_ns);
-  /* acq_rel: what was published before the ring is seen by the caller's next look at the queues. A relaxed look first: a
-   * ring that it misses stays RUNG and keeps the next sleep from happening. */
-  if (atom_load(&reactor->bell, relaxed) != AWAKE) atom_xchg(&reactor->bell, AWAKE, acq_rel);
+  weft__bell_get_up(&reactor->bell); /* what was published before the ring is seen by the caller's look at the queues */
   return n <= 0 ? 0 : deliver(reactor, events, n, true);
 }
 
