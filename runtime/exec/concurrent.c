@@ -66,7 +66,10 @@ static bool cancel_chained(weft_future_t *target, weft__record_t *reason) {
   return true;
 }
 
-static void forget_chain(weft_future_t *target) { unref_chain(target->hook_data); }
+static bool forget_chain(weft_future_t *target) {
+  unref_chain(target->hook_data);
+  return false;
+}
 
 void weft__chains_close(weft_loop_t *loop, weft__list_t *chains) {
   weft__link_t *link;

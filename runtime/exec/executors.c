@@ -39,7 +39,10 @@ static void unref_promised(promised_t *self) {
   weft__free(self, sizeof *self);
 }
 
-static void forget_job(weft_future_t *future) { unref_promised(future->hook_data); }
+static bool forget_job(weft_future_t *future) {
+  unref_promised(future->hook_data);
+  return false;
+}
 
 /* The pool's side ends: nobody else does. */
 static void conclude(promised_t *self, enum weft__outcome outcome, int status, weft__record_t *record) {

@@ -41,7 +41,8 @@ int weft__connection_start(weft_loop_t *loop, int fd, unsigned turn, weft_client
   weft_stream_t *stream = weft__stream_new(ready, loop);
   if (stream == NULL) return -ENOMEM;
   weft__stream_ref(stream);
-  weft_task_t *task = weft__create_task_ending(serve_connection_async(stream, fn, data), drop_unserved, stream);
+  weft_call_t call = serve_connection_async(stream, fn, data);
+  weft_task_t *task = weft__create_task_ending(&call, WEFT__ENDING_BEFORE, drop_unserved, stream);
   if (task == NULL) {
     weft__stream_drop(stream);
     weft__stream_unref(stream);

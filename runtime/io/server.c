@@ -251,7 +251,8 @@ static int start_listener(weft_server_t *server, listener_t *listener, int fd) {
   weft__spin_lock(&server->lock);
   server->references++;
   weft__spin_unlock(&server->lock);
-  listener->task = weft__create_task_ending(accept_connections_async(listener), stop_listening, listener);
+  weft_call_t call = accept_connections_async(listener);
+  listener->task = weft__create_task_ending(&call, WEFT__ENDING_BEFORE, stop_listening, listener);
   if (listener->task != NULL) return 0;
   weft__ready_close(listener->ready);
   server_unref(server); /* the handle's is left */

@@ -17,6 +17,7 @@
 #ifndef WEFT_LOCKFREE_RING_H
 #define WEFT_LOCKFREE_RING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -81,6 +82,23 @@ static inline uintptr_t weft__ring_take_alone(weft__ring_t *ring) {
   uintptr_t value = atom_load(&cells->cell[head & cells->mask], relaxed);
   atom_store(&ring->head, head + 1, release);
   return value;
+}
+
+/* The oldest, 0 when empty. By the owner; others may take it meanwhile. */
+static inline uintptr_t weft__ring_oldest(weft__ring_t *ring) {
+  uint64_t head = atom_load(&ring->head, acquire);
+  if (head >= atom_load(&ring->tail, relaxed)) return 0;
+  weft__ring_cells_t *cells = atom_load(&ring->cells, relaxed);
+  return atom_load(&cells->cell[head & cells->mask], relaxed);
+}
+
+/* Takes the oldest if it is `value`. By the owner. */
+static inline bool weft__ring_take_this(weft__ring_t *ring, uintptr_t value) {
+  uint64_t head = atom_load(&ring->head, acquire);
+  if (head >= atom_load(&ring->tail, relaxed)) return false;
+  weft__ring_cells_t *cells = atom_load(&ring->cells, relaxed);
+  if (atom_load(&cells->cell[head & cells->mask], relaxed) != value) return false;
+  return atom_cas(&ring->head, &head, head + 1, acq_rel, relaxed);
 }
 
 /* Takes half of the queue, rounded up, at most `limit`, oldest first, into out; how many. Any thread. */

@@ -22,6 +22,10 @@ static bool others_want_a_turn(weft__worker_t *worker) {
   return turn_is_due(worker, next, waiting);
 }
 
+static inline bool others_are_ready(weft__worker_t *worker) {
+  return weft__ready_count(worker) > 0 || others_want_a_turn(worker);
+}
+
 static void after_in_place(void *argument) {
   weft_task_t *parent = argument; /* its child is done: behind whatever is ready, as asyncio would queue it */
   weft__word_yield(&parent->future.word);
@@ -35,20 +39,34 @@ static bool take_newest(weft__worker_t *worker, weft__entry_t entry) {
   return true;
 }
 
-/* Rules 8-11, but for two things: who may take the child, and a pending cancellation of the parent, which is given to the
- * child unstarted (weft__task_run_for). */
+/* Rules 8-11, but for three things: the parent awaits the child, who may take the child, and a pending cancellation of the
+ * parent, which is given to the child unstarted (weft__task_run_for). */
 static inline bool may_run_in_place(weft__worker_t *worker, const weft_task_t *parent, const weft_task_t *child) {
-  if (worker->loop->alone ? weft__ring_size(&worker->ring) > 0 || others_want_a_turn(worker)
-                          : parent->strand != NULL || child->strand != NULL)
-    return false;
+  if (worker->loop->alone ? others_want_a_turn(worker) : parent->strand != NULL || child->strand != NULL) return false;
   if (parent->pinned != child->pinned || worker->in_place >= IN_PLACE_MAX || worker->sections > 0) return false;
   if (weft__fiber_room(worker->fiber) < weft__stack_wanted(child) + WEFT__TASK_STACK_MIN) return false;
   return parent->before_suspend == NULL; /* a level-triggered scope wants to be asked */
 }
 
-/* Rules 8-11. Only the newest entry of this worker's queue: it is unstarted, and with one worker it must be the only one.
- * The parent stays RUNNING, linked to the child by waiting_on, so cancelling it finds the child, and in no list. If the
- * child suspends, the whole fiber does, and is the child's until it ends here. */
+/* The entry is taken. The parent stays RUNNING, linked by waiting_on to what it awaits, so cancelling it finds the child,
+ * and in no list. If the child suspends, the whole fiber does, and is the child's until it ends here. The worker that runs
+ * us then. */
+static inline weft__worker_t *run_in_place(weft__worker_t *worker, weft_task_t *parent, weft_task_t *child,
+                                           weft_future_t *awaited) {
+  worker->in_place++;
+  weft__count_tick(worker);
+  worker->current = child;
+  atom_store(&parent->waiting_on, awaited, relaxed); /* ordered by the child's start: weft__task_run_for */
+  weft__task_run_for(child, parent, awaited);
+  worker = weft__worker();
+  worker->current = parent;
+  if (weft__unlikely(worker->sections > 0)) weft__section_left_open(worker);
+  /* asyncio would queue the parent now, behind whatever is ready, and begin a new pass. */
+  if (worker->loop->alone) worker->pass_left = 0;
+  return worker;
+}
+
+/* Only the newest entry of this worker's queue: it is unstarted, and with one worker it must be the only one. */
 weft_task_t *weft__run_in_place(weft_task_t *child) {
   weft__worker_t *worker = weft__worker();
   if (worker == NULL) return NULL;
@@ -56,21 +74,31 @@ weft_task_t *weft__run_in_place(weft_task_t *child) {
   if (atom_load(&worker->newest, relaxed) != entry) return NULL;
   weft_task_t *parent = worker->current;
   if (parent == NULL || weft__word_phase(atom_load(&child->future.word, relaxed)) != WEFT__NEW) return NULL;
+  if (worker->loop->alone && weft__ring_size(&worker->ring) > 0) return NULL;
   if (!may_run_in_place(worker, parent, child)) return NULL;
   if (!take_newest(worker, entry)) return NULL; /* a thief has it: wait in the ordinary way */
-  worker->in_place++;
-  weft__count_tick(worker);
-  worker->current = child;
-  atom_store(&parent->waiting_on, &child->future, relaxed); /* ordered by the child's start: weft__task_run_for */
-  weft__task_run_for(child, parent);
-  worker = weft__worker();
-  worker->current = parent;
-  if (weft__unlikely(worker->sections > 0)) weft__section_left_open(worker);
-  if (!worker->loop->alone) return parent;
-  /* asyncio would queue the parent now, behind whatever is ready, and begin a new pass. */
-  worker->pass_left = 0;
-  if (weft__ready_count(worker) > 0 || others_want_a_turn(worker)) weft__park(after_in_place, parent);
+  worker = run_in_place(worker, parent, child, &child->future);
+  if (worker->loop->alone && others_are_ready(worker)) weft__park(after_in_place, parent);
   return parent;
+}
+
+/* One of several that the parent awaits: the oldest entry of this worker's queue, as the worker would take it next. */
+bool weft__run_next_in_place(weft_task_t *child, weft_future_t *awaited) {
+  weft__worker_t *worker = weft__worker();
+  weft__entry_t entry = (weft__entry_t)&child->item;
+  weft_task_t *parent = worker->current;
+  bool in_ring = weft__ring_size(&worker->ring) > 0;
+  if (in_ring ? weft__ring_oldest(&worker->ring) != entry : atom_load(&worker->newest, relaxed) != entry) return false;
+  if (weft__word_phase(atom_load(&child->future.word, relaxed)) != WEFT__NEW) return false;
+  if (!may_run_in_place(worker, parent, child)) return false;
+  if (in_ring ? !weft__ring_take_this(&worker->ring, entry) : !take_newest(worker, entry)) return false;
+  run_in_place(worker, parent, child, awaited);
+  return true;
+}
+
+bool weft__nothing_else_ready(void) {
+  weft__worker_t *worker = weft__worker();
+  return !worker->loop->alone || !others_are_ready(worker);
 }
 
 /* ---- eager start ------------------------------------------------------------------------------------------------------- */

@@ -113,9 +113,9 @@ static inline void start_soon(weft__worker_t *worker, weft_loop_t *loop, weft_ta
   }
 }
 
-/* The general case. ending: what is called at its end; NULL: nothing. */
+/* The general case. ending: what is called at its end, and when. */
 static WEFT__NOINLINE weft_task_t *create(weft_loop_t *loop, const weft_call_t *call,
-                                          const weft_task_options_t *options, const void *where,
+                                          const weft_task_options_t *options, const void *where, enum weft__ending when,
                                           const weft__task_ending_t *ending) {
   if (weft__unlikely(loop == NULL)) {
     weft_ignore(weft_fail(WEFT_RUNTIME, "no running event loop"));
@@ -128,11 +128,11 @@ static WEFT__NOINLINE weft_task_t *create(weft_loop_t *loop, const weft_call_t *
   }
   weft__worker_t *worker = weft__worker();
   if (worker != NULL && worker->loop != loop) worker = NULL;
-  weft_task_t *task = weft__task_memory_take(worker, weft__task_class(call->size, ending != NULL));
+  weft_task_t *task = weft__task_memory_take(worker, weft__task_class(call->size, when));
   if (weft__likely(task != NULL)) {
     init_task(task, loop, call, where);
-    task->ending = ending != NULL;
-    if (ending != NULL) *weft__task_ending(task) = *ending;
+    task->ending = (uint8_t)when;
+    if (when != WEFT__ENDING_NONE) *weft__task_ending(task) = *ending;
     if (options != NULL && !apply_options(task, options)) {
       weft__task_memory_give(task);
       task = NULL;
@@ -153,11 +153,12 @@ static WEFT__NOINLINE weft_task_t *create(weft_loop_t *loop, const weft_call_t *
 }
 
 weft_task_t *weft__create_task_plain(weft_loop_t *loop, weft_call_t call, const weft_task_options_t *options) {
-  return create(loop, &call, options, __builtin_return_address(0), NULL);
+  return create(loop, &call, options, __builtin_return_address(0), WEFT__ENDING_NONE, NULL);
 }
 
-weft_task_t *weft__create_task_ending(weft_call_t call, void (*finished)(weft_task_t *task), void *data) {
-  return create(weft__current_loop(), &call, NULL, __builtin_return_address(0), &(weft__task_ending_t){finished, data});
+weft_task_t *weft__create_task_ending(const weft_call_t *call, enum weft__ending when, void (*fn)(weft_task_t *task),
+                                      void *data) {
+  return create(weft__current_loop(), call, NULL, __builtin_return_address(0), when, &(weft__task_ending_t){fn, data});
 }
 
 /* The factory's own calls of create_task make plain tasks: it is marked as running on this thread meanwhile. */
@@ -178,7 +179,7 @@ weft_task_t *weft_create_task_with(weft_call_t call, const weft_task_options_t *
   weft_loop_t *loop = weft__current_loop();
   weft_task_factory_fn factory = factory_of(loop);
   if (weft__unlikely(factory != NULL)) return by_factory(factory, loop, call, options);
-  return create(loop, &call, options, __builtin_return_address(0), NULL);
+  return create(loop, &call, options, __builtin_return_address(0), WEFT__ENDING_NONE, NULL);
 }
 
 /* The general case without what can only be there in others: a running loop, no options, no factory. */
@@ -190,7 +191,8 @@ weft_task_t *weft_create_task(weft_call_t call) {
   weft_task_t *task = NULL;
   if (weft__likely(loop != NULL && call.entry != NULL && call.size <= WEFT_CALL_BYTES))
     task = weft__task_memory_take(worker, weft__task_class(call.size, false));
-  if (weft__unlikely(task == NULL)) return create(loop, &call, NULL, __builtin_return_address(0), NULL);
+  if (weft__unlikely(task == NULL))
+    return create(loop, &call, NULL, __builtin_return_address(0), WEFT__ENDING_NONE, NULL);
   init_task(task, loop, &call, __builtin_return_address(0));
   inherit(worker, loop, task);
   start_soon(worker, loop, task);
@@ -200,5 +202,5 @@ weft_task_t *weft_create_task(weft_call_t call) {
 weft_task_t *weft_loop_create_task(weft_loop_t *loop, weft_call_t call) {
   weft_task_factory_fn factory = factory_of(loop);
   if (weft__unlikely(factory != NULL)) return by_factory(factory, loop, call, NULL);
-  return create(loop, &call, NULL, __builtin_return_address(0), NULL);
+  return create(loop, &call, NULL, __builtin_return_address(0), WEFT__ENDING_NONE, NULL);
 }

@@ -4,7 +4,7 @@
 
 #include "sched/loop.h"
 
-static inline unsigned weft__task_class(size_t args_size, bool ending) {
+static inline unsigned weft__task_class(size_t args_size, unsigned ending) {
   return weft__task_bytes(args_size, ending) == WEFT__TASK_SMALL ? WEFT__TASK_CLASS_SMALL : WEFT__TASK_CLASS_LARGE;
 }
 

@@ -1,15 +1,23 @@
 /* gather.c: several futures or calls at once.
  *
  * The waiter awaits the *outer* future, whose cancel() is the gather's own: it cancels the children and leaves the outer
- * one pending. Everything else hangs on the outer future: its references are the waiter's, one per watch that has not run,
- * and a canceller's; when the last goes, the gather goes. So children may outlive the waiter's frame.
+ * one pending. The gather lives as long as it: its references are the waiter's, one per watch that has not run, and a
+ * canceller's. So children may outlive the waiter's frame.
  *
- * unfinished counts the children whose end was not taken in, plus whoever is busy cancelling them: it reaches 0 once, and
- * the one that brings it there completes the outer future. That is the single point at which "all have finished" and "a
- * cancellation was asked for" are decided: a canceller that found the gather unfinished is always heard.
+ * unfinished counts the children whose end was not taken in, whoever is busy cancelling them, and the waiter until it
+ * waits: it reaches 0 once, and the one that brings it there completes the outer future. That is the single point at which
+ * "all have finished" and "a cancellation was asked for" are decided: a canceller that found the gather unfinished is
+ * always heard.
  *
- *   over futures   the first error completes the outer one at once; the rest runs on, later errors are swallowed
- *   over calls     the first error cancels the rest; the outer one is completed when all have ended */
+ *   over futures   the first error completes the outer one at once; the rest runs on, later errors are swallowed. Each
+ *                  child has a watch
+ *   over calls     the first error cancels the rest; the outer one is completed when all have ended. Its tasks call at
+ *                  their end (child_ended), so they need no watch, and no reference to the gather: the waiter stays until
+ *                  the last has counted. Only tasks of a task factory, which come from elsewhere, are watched as well
+ *
+ * The waiter runs children over calls in place, one after the other, as long as each is the oldest ready entry: that is
+ * the order in which the worker would take them. With one worker asyncio has two hops from the last child's end to the
+ * waiter's next step. If nothing else is ready they cannot be told from none; else they are taken (end_in_place). */
 #include <weft/gather.h>
 
 #include <errno.h>
@@ -24,34 +32,40 @@ typedef struct gather gather_t;
 typedef struct child {
   weft__watch_t watch;
   gather_t *gather;
-  weft_future_t *future; /* a reference of the gather's */
 } child_t;
 
 struct gather {
-  weft_future_t *outer; /* owns this */
+  weft_future_t outer;
   _Atomic(size_t) unfinished;
   weft__spin_t lock;
   bool cancel_requested;    /* under lock: cancel() reached a child */
   bool cancelled_late;      /* under lock: all children had ended, their watches had not run */
   bool cancel_queued;       /* under lock: in this thread's list of cancellations to be done */
+  bool set_up;              /* under lock: over calls: all children are made; before, their failure cancels nobody */
   bool structured, collect; /* constant */
   weft__record_t *reason;   /* under lock: of the last cancel(), owned; NULL: no message */
   weft__record_t *first;    /* under lock: structured: the first error, owned */
   gather_t *next_cancel;
   weft_strand_t *strand;
   size_t count, capacity;
-  child_t children[];
+  child_t *watches;          /* one per child, behind them; NULL: their own ends tell */
+  weft_future_t *children[]; /* a reference of the gather's to each */
 };
 
-static size_t size_of(size_t count) { return sizeof(gather_t) + count * sizeof(child_t); }
+static size_t size_of(size_t count, bool watched) {
+  return sizeof(gather_t) + count * (sizeof(weft_future_t *) + (watched ? sizeof(child_t) : 0));
+}
 
-static void drop_gather(weft_future_t *outer) {
-  gather_t *gather = outer->hook_data;
-  for (size_t i = 0; i < gather->count; i++) weft_future_unref(gather->children[i].future);
+static gather_t *gather_of(weft_future_t *outer) { return weft__container_of(outer, gather_t, outer); }
+
+static bool drop_gather(weft_future_t *outer) {
+  gather_t *gather = gather_of(outer);
+  for (size_t i = 0; i < gather->count; i++) weft_future_unref(gather->children[i]);
   weft__record_unref(gather->reason);
   weft__record_unref(gather->first);
   if (gather->strand != NULL) weft__strand_unref(gather->strand);
-  weft__free(gather, size_of(gather->capacity));
+  weft__free(gather, size_of(gather->capacity, gather->watches != NULL));
+  return true;
 }
 
 /* ---- the end ----------------------------------------------------------------------------------------------------------- */
@@ -66,7 +80,7 @@ static void finish(gather_t *gather) {
   weft__spin_unlock(&gather->lock);
   /* An error of the outer one even if it says "cancelled": only its waiter can cancel a gather. Losing is fine: then the
    * first error was there before. */
-  (void)weft__future_complete(gather->outer, record != NULL ? WEFT__ERROR : WEFT__RESULT, NULL, record);
+  (void)weft__future_complete(&gather->outer, record != NULL ? WEFT__ERROR : WEFT__RESULT, NULL, record);
 }
 
 static void one_less(gather_t *gather) {
@@ -79,7 +93,7 @@ static void one_less(gather_t *gather) {
 static bool cancel_children(gather_t *gather, weft__record_t *reason) {
   bool any = false;
   for (size_t i = 0; i < gather->count; i++)
-    if (weft__future_cancel(gather->children[i].future, reason)) any = true;
+    if (weft__future_cancel(gather->children[i], reason)) any = true;
   return any;
 }
 
@@ -112,7 +126,7 @@ static void cancel_listed(void) {
     weft__spin_unlock(&gather->lock);
     cancel_and_release(gather, reason);
     weft__record_unref(reason);
-    weft_future_unref(gather->outer);
+    weft_future_unref(&gather->outer);
   }
 }
 
@@ -127,7 +141,7 @@ static bool hold(gather_t *gather) {
 }
 
 static bool cancel_gather(weft_future_t *outer, weft__record_t *reason) {
-  gather_t *gather = outer->hook_data;
+  gather_t *gather = gather_of(outer);
   if (weft__future_done(outer) || !hold(gather)) return false;
   weft__spin_lock(&gather->lock);
   weft__record_t *old = gather->reason;
@@ -157,12 +171,13 @@ static bool cancel_gather(weft_future_t *outer, weft__record_t *reason) {
 
 static void take_failure(gather_t *gather, weft_future_t *future) {
   if (!gather->structured) {
-    (void)weft__future_complete(gather->outer, WEFT__ERROR, NULL, weft__record_ref(future->error));
+    (void)weft__future_complete(&gather->outer, WEFT__ERROR, NULL, weft__record_ref(future->error));
     return;
   }
   weft__spin_lock(&gather->lock);
   bool first = gather->first == NULL;
   if (first) gather->first = weft__record_ref(future->error);
+  first = first && gather->set_up; /* else whoever sets it up will see */
   weft__spin_unlock(&gather->lock);
   if (first) (void)cancel_children(gather, NULL);
 }
@@ -181,9 +196,19 @@ static void take_child(gather_t *gather, weft_future_t *future) {
 
 static void child_done(weft__watch_t *watch) {
   child_t *child = weft__container_of(watch, child_t, watch);
-  weft_future_t *outer = child->gather->outer;
-  take_child(child->gather, child->future);
+  weft_future_t *outer = &child->gather->outer;
+  take_child(child->gather, watch->future);
   weft_future_unref(outer); /* the watch's */
+}
+
+/* Counts a child's end, or anything else, unless it is the last. */
+static bool counted(gather_t *gather) {
+  size_t count = atom_load(&gather->unfinished, relaxed);
+  do {
+    if (count == 1) return false;
+    /* release: our child's end is visible to whoever brings the count to 0 */
+  } while (!atom_cas_weak(&gather->unfinished, &count, count - 1, release, relaxed));
+  return true;
 }
 
 /* A child that ended well and is not the last: all there is to do is to count, which needs no turn in the queue. The count
@@ -191,71 +216,123 @@ static void child_done(weft__watch_t *watch) {
 static bool child_counted(weft__watch_t *watch) {
   child_t *child = weft__container_of(watch, child_t, watch);
   gather_t *gather = child->gather;
-  if (has_failed(child->future)) return true;
-  size_t count = atom_load(&gather->unfinished, relaxed);
-  do {
-    if (count == 1) return true;
-    /* release: our child's end is visible to whoever brings the count to 0 */
-  } while (!atom_cas_weak(&gather->unfinished, &count, count - 1, release, relaxed));
-  weft_future_unref(gather->outer);
+  if (has_failed(watch->future) || !counted(gather)) return true;
+  weft_future_unref(&gather->outer);
   return false;
+}
+
+/* The same for a task of ours, which calls it itself. Its item is free again, and carries the hop. */
+static void run_child(weft__item_t *item) {
+  weft_task_t *task = weft__container_of(item, weft_task_t, item);
+  item->run = NULL;
+  take_child(weft__task_ending(task)->data, &task->future);
+}
+static void hop_for(weft_task_t *task, gather_t *gather, void (*run)(weft__item_t *item)) {
+  weft__link_init(&task->item.link);
+  task->item.run = run;
+  weft__post(task->future.loop, &task->item, gather->strand);
+}
+static void child_ended(weft_task_t *task) {
+  gather_t *gather = weft__task_ending(task)->data;
+  if (has_failed(&task->future) || !counted(gather)) hop_for(task, gather, run_child);
 }
 
 /* ---- setting up -------------------------------------------------------------------------------------------------------- */
 
-static gather_t *new_gather(size_t count, bool structured, unsigned flags) {
-  if (count > (SIZE_MAX - sizeof(gather_t)) / sizeof(child_t)) return NULL;
-  gather_t *gather = weft__alloc(size_of(count));
-  weft_future_t *outer = gather != NULL ? weft__alloc(sizeof *outer) : NULL;
-  if (outer == NULL) {
-    if (gather != NULL) weft__free(gather, size_of(count));
-    return NULL;
-  }
-  weft__future_init(outer, weft__current_loop(), WEFT__KIND_FUTURE, 0);
-  weft__word_set(&outer->word,
-                 WEFT__W_RETRIEVED); /* nobody but us sees it: an error that it is dropped with is no news */
-  outer->cancel_hook = cancel_gather;
-  outer->drop_hook = drop_gather;
-  outer->hook_data = gather;
+static gather_t *new_gather(size_t count, bool structured, bool watched, unsigned flags) {
+  if (count > (SIZE_MAX - sizeof(gather_t)) / (sizeof(weft_future_t *) + sizeof(child_t))) return NULL;
+  gather_t *gather = weft__alloc(size_of(count, watched));
+  if (gather == NULL) return NULL;
+  weft_task_t *waiter = weft__current_task();
   memset(gather, 0, sizeof *gather);
-  gather->outer = outer;
+  weft__future_init(&gather->outer, waiter->future.loop, WEFT__KIND_FUTURE, 0);
+  /* Nobody but us sees it: an error that it is dropped with is no news. */
+  atom_init(&gather->outer.word, WEFT__W_REFERENCE | WEFT__W_RETRIEVED);
+  gather->outer.cancel_hook = cancel_gather;
+  gather->outer.drop_hook = drop_gather;
   gather->capacity = count;
   weft__spin_init(&gather->lock);
   gather->structured = structured;
   gather->collect = (flags & WEFT_RETURN_EXCEPTIONS) != 0;
-  gather->strand = weft__current_task()->strand;
+  gather->strand = waiter->strand;
   if (gather->strand != NULL) weft__strand_ref(gather->strand);
+  if (watched) gather->watches = (child_t *)(void *)(gather->children + count);
   return gather;
 }
 
-static void add_child(gather_t *gather, weft_future_t *owned) {
-  child_t *child = &gather->children[gather->count++];
-  child->gather = gather;
-  child->future = owned;
-}
-
-/* Waits; the children are in place. */
-static int run(gather_t *gather, const char *what) {
+/* Watches the children; those that are done already are dealt with at once. */
+static void watch_children(gather_t *gather) {
   size_t n = gather->count, watched = 0;
-  weft_future_t *outer = gather->outer;
-  atom_init(&gather->unfinished, n + 1); /* ours, while we set up */
+  weft_future_t *outer = &gather->outer;
   /* The watches' references, all at once. */
   WEFT__ASSERT(n < UINT32_MAX / 4);
   atom_add(&outer->word, n * WEFT__W_REFERENCE, relaxed);
-  /* Those that are done already, marked by a watch of nothing, are dealt with at once, after the others are watched. */
+  /* Those that are done already are marked by a watch of nothing, and dealt with after the others are watched. */
   for (size_t i = 0; i < n; i++) {
-    child_t *child = &gather->children[i];
+    child_t *child = &gather->watches[i];
+    child->gather = gather;
     child->watch.future = NULL;
-    if (weft__future_done(child->future)) continue;
+    if (weft__future_done(gather->children[i])) continue;
     watched++;
-    weft__future_watch_early(child->future, &child->watch, child_done, child_counted, gather->strand);
+    weft__future_watch_early(gather->children[i], &child->watch, child_done, child_counted, gather->strand);
   }
   if (watched < n) {
     atom_sub(&outer->word, (n - watched) * WEFT__W_REFERENCE, relaxed); /* not the last: we have ours */
     for (size_t i = 0; i < n; i++)
-      if (gather->children[i].watch.future == NULL) take_child(gather, gather->children[i].future);
+      if (gather->watches[i].watch.future == NULL) take_child(gather, gather->children[i]);
   }
-  one_less(gather);
+}
+
+/* The waiter's own count, carried by an item to the end of the ready queue. */
+static void run_last(weft__item_t *item) {
+  weft_task_t *task = weft__container_of(item, weft_task_t, item);
+  item->run = NULL;
+  one_less(weft__task_ending(task)->data);
+}
+
+/* Gives the waiter's count up after a run in place, with the hop of the last child's end if others are ready. */
+static void end_in_place(gather_t *gather) {
+  weft_task_t *last = weft__container_of(gather->children[gather->count - 1], weft_task_t, future);
+  if (atom_load(&gather->unfinished, acquire) == 1 && !weft__nothing_else_ready())
+    hop_for(last, gather, run_last);
+  else
+    one_less(gather);
+}
+
+static void run_in_place(gather_t *gather) {
+  bool any = false;
+  for (size_t i = 0; i < gather->count; i++) {
+    weft_task_t *task = weft__container_of(gather->children[i], weft_task_t, future);
+    if (weft__run_next_in_place(task, &gather->outer))
+      any = true;
+    else if (weft__word_phase(atom_load(&task->future.word, relaxed)) == WEFT__NEW)
+      break; /* its turn comes later */
+  }
+  if (any)
+    end_in_place(gather);
+  else
+    one_less(gather);
+}
+
+/* From now on the children do not change: on several workers one of them may have failed already. */
+static void end_set_up(gather_t *gather) {
+  weft__spin_lock(&gather->lock);
+  gather->set_up = true;
+  bool failed = gather->first != NULL;
+  weft__spin_unlock(&gather->lock);
+  if (weft__unlikely(failed)) (void)cancel_children(gather, NULL);
+}
+
+/* Waits; the children are in the array, and counted. */
+static int run(gather_t *gather, const char *what) {
+  weft_future_t *outer = &gather->outer;
+  if (gather->structured) end_set_up(gather);
+  if (gather->watches != NULL) {
+    watch_children(gather);
+    one_less(gather);
+  } else {
+    run_in_place(gather);
+  }
   if (!weft__future_done(outer)) {
     int rc = weft__future_wait(outer, what);
     if (rc < 0) return rc;
@@ -281,7 +358,7 @@ static int status_of(weft_future_t *future) {
 
 static void fill_statuses(const gather_t *gather, int statuses[]) {
   if (statuses == NULL) return;
-  for (size_t i = 0; i < gather->count; i++) statuses[i] = status_of(gather->children[i].future);
+  for (size_t i = 0; i < gather->count; i++) statuses[i] = status_of(gather->children[i]);
 }
 
 static int gather_futures(weft_future_t *const futures[], size_t n, int statuses[], unsigned flags, const char *what) {
@@ -295,13 +372,13 @@ static int gather_futures(weft_future_t *const futures[], size_t n, int statuses
                        "The future belongs to a different loop than the one specified as the loop argument");
   }
   if (n == 0) return 0;
-  gather_t *gather = new_gather(n, false, flags);
+  gather_t *gather = new_gather(n, false, true, flags);
   if (gather == NULL) return weft_fail(-ENOMEM, "%s: no memory for %zu futures", what, n);
-  for (size_t i = 0; i < n; i++) add_child(gather, weft_future_ref(futures[i]));
-  weft_future_t *outer = gather->outer;
+  for (size_t i = 0; i < n; i++) gather->children[gather->count++] = weft_future_ref(futures[i]);
+  atom_init(&gather->unfinished, n + 1); /* ours, while we set up */
   rc = run(gather, what);
   fill_statuses(gather, statuses);
-  weft_future_unref(outer);
+  weft_future_unref(&gather->outer);
   return rc;
 }
 
@@ -319,11 +396,13 @@ int weft_gather_tasks(weft_task_t *const tasks[], size_t n, int statuses[], unsi
 /* Waits for what was created before memory ran out: an error of the set-up, and no child is left behind. */
 static int undo(gather_t *gather, int rc) {
   weft__record_t *record = weft__record_for(rc);
-  weft_future_t *outer = gather->outer;
-  gather->first = weft__record_ref(record);
-  (void)cancel_children(gather, NULL);
+  weft__spin_lock(&gather->lock);
+  if (gather->first == NULL) gather->first = weft__record_ref(record);
+  weft__spin_unlock(&gather->lock);
+  /* relaxed: those that were never made; whoever ends meanwhile finds more than its own */
+  atom_sub(&gather->unfinished, gather->capacity - gather->count, relaxed);
   int ended = gather->count > 0 ? run(gather, "weft_gather_n") : rc;
-  weft_future_unref(outer);
+  weft_future_unref(&gather->outer);
   if (ended != rc && ended == WEFT_CANCELLED) { /* cancelled meanwhile: that is what the caller must hear of */
     weft__record_unref(record);
     return ended;
@@ -337,16 +416,18 @@ int weft_gather_n(const weft_call_t calls[], size_t n, int statuses[], unsigned 
   if (rc < 0 || n == 0) return rc;
   for (size_t i = 0; i < n; i++)
     if (calls[i].entry == NULL) return weft_fail(WEFT_TYPE, "weft_gather_n: call %zu has no function", i);
-  gather_t *gather = new_gather(n, true, flags);
+  bool made_elsewhere = weft__loop_task_factory(weft__current_loop()) != NULL;
+  gather_t *gather = new_gather(n, true, made_elsewhere, flags);
   if (gather == NULL) return weft_fail(-ENOMEM, "weft_gather_n: no memory for %zu calls", n);
+  atom_init(&gather->unfinished, n + 1); /* ours, while we set up: some may end before all are made */
   for (size_t i = 0; i < n; i++) {
-    weft_task_t *task = weft_create_task(calls[i]);
+    weft_task_t *task = made_elsewhere ? weft_create_task(calls[i])
+                                       : weft__create_task_ending(&calls[i], WEFT__ENDING_AFTER, child_ended, gather);
     if (weft__unlikely(task == NULL)) return undo(gather, weft_error()->code);
-    add_child(gather, &task->future);
+    gather->children[gather->count++] = &task->future;
   }
-  weft_future_t *outer = gather->outer;
   rc = run(gather, "weft_gather_n");
   fill_statuses(gather, statuses);
-  weft_future_unref(outer);
+  weft_future_unref(&gather->outer);
   return rc;
 }

@@ -43,8 +43,9 @@ struct weft_future {
    * reference held; answers what cancel() answers. */
   bool (*cancel_hook)(weft_future_t *future, weft__record_t *reason);
   void *hook_data;
-  /* Called once when the last reference goes, before the memory does. */
-  void (*drop_hook)(weft_future_t *future);
+  /* Called once when the last reference goes, before the memory does. True: the future was part of memory that is the
+   * hook's own, and went with it. */
+  bool (*drop_hook)(weft_future_t *future);
 };
 
 /* A callback of the runtime's own: fn(watch) runs as one hop through the ready queue after the future is done. The memory

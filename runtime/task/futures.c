@@ -189,9 +189,10 @@ static void free_future(weft_future_t *future) {
     weft__task_free(weft__task_of_future(future));
     return;
   }
-  if (future->drop_hook != NULL) future->drop_hook(future);
-  if (future->error != NULL) weft__record_unref(future->error);
-  weft__free(future, sizeof *future);
+  weft__record_t *error = future->error;
+  bool gone = future->drop_hook != NULL && future->drop_hook(future);
+  if (error != NULL) weft__record_unref(error);
+  if (!gone) weft__free(future, sizeof *future);
 }
 
 weft_future_t *weft_loop_create_future(weft_loop_t *loop, size_t value_size) {

@@ -48,6 +48,11 @@ void weft__requeue(void);
 /* If `child` is the newest ready task here and rules 8-11 allow it, runs it to its end on the caller's stack and answers
  * the current task, which awaits it: RUNNING, or, if others had to have their turn, READY and resumed. Else NULL. */
 weft_task_t *weft__run_in_place(weft_task_t *child);
+/* The same for one of several children that the current task awaits together through `awaited`, the oldest ready entry here:
+ * true if it was run to its end. The current task goes on RUNNING whatever else is ready. */
+bool weft__run_next_in_place(weft_task_t *child, weft_future_t *awaited);
+/* With one worker: false if asyncio would now let others run before the current task goes on. */
+bool weft__nothing_else_ready(void);
 
 /* Starts a NEW task inside the caller, up to its first suspension (asyncio's eager start). */
 void weft__run_eagerly(weft_task_t *task);

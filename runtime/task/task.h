@@ -29,7 +29,7 @@ struct weft_task {
       int (*entry)(void *args); /* the call: its function, ... */
       const char *call_name;
       uint8_t args_size;    /* ... and what args holds of it */
-      bool ending;          /* behind the arguments lies a weft__task_ending_t */
+      uint8_t ending;       /* enum weft__ending; unless it is NONE a weft__task_ending_t lies behind the arguments */
       uint8_t shields;      /* shielded scopes it is in; written by the task, under LOCK */
       uint32_t stack_pages; /* of 4 KiB; 0: the loop's size */
       uint64_t number;      /* of the default name */
@@ -56,9 +56,11 @@ struct weft_task {
   _Alignas(16) unsigned char args[];
 };
 
-/* Internal: called by the task itself just before its outcome is published. */
+/* Internal: what a task calls at its end, in its own frame: BEFORE its outcome is published, or AFTER, when the task is
+ * alive only by a reference of the hook's own. */
+enum weft__ending { WEFT__ENDING_NONE, WEFT__ENDING_BEFORE, WEFT__ENDING_AFTER };
 typedef struct weft__task_ending {
-  void (*finished)(weft_task_t *task);
+  void (*fn)(weft_task_t *task);
   void *data;
 } weft__task_ending_t;
 
@@ -69,11 +71,12 @@ _Static_assert(offsetof(weft_task_t, args) + WEFT_CALL_BYTES + sizeof(weft__task
                "nor here");
 
 /* Which of the two it is. */
-static inline size_t weft__task_bytes(size_t args_size, bool ending) {
-  return args_size <= WEFT__TASK_SMALL_ARGS && !ending ? WEFT__TASK_SMALL : WEFT__TASK_LARGE;
+static inline size_t weft__task_bytes(size_t args_size, unsigned ending) {
+  return args_size <= WEFT__TASK_SMALL_ARGS && ending == 0 ? WEFT__TASK_SMALL : WEFT__TASK_LARGE;
 }
+/* Only where `ending` says that there is one. */
 static inline weft__task_ending_t *weft__task_ending(weft_task_t *task) {
-  return task->ending ? (weft__task_ending_t *)(void *)(task->args + WEFT_CALL_BYTES) : NULL;
+  return (weft__task_ending_t *)(void *)(task->args + WEFT_CALL_BYTES);
 }
 /* 0: the loop's. */
 static inline size_t weft__task_stack_size(const weft_task_t *task) {
@@ -90,12 +93,14 @@ static inline weft_task_t *weft__task_of_item(weft__item_t *item) {
 
 /* create_task on a loop, whatever its task factory says. */
 weft_task_t *weft__create_task_plain(weft_loop_t *loop, weft_call_t call, const weft_task_options_t *options);
-/* In a task: a task with an end hook. */
-weft_task_t *weft__create_task_ending(weft_call_t call, void (*finished)(weft_task_t *task), void *data);
+/* In a task: a task with a hook at its end; no task factory is asked. */
+weft_task_t *weft__create_task_ending(const weft_call_t *call, enum weft__ending when, void (*fn)(weft_task_t *task),
+                                      void *data);
 /* Runs a NEW task from start to finish on the caller's stack. Called by the scheduler on a fiber. */
 void weft__task_run(weft_task_t *task);
-/* The same for a child that `parent`, RUNNING and in whose frame we are, awaits: see sched/in_place.c. */
-void weft__task_run_for(weft_task_t *task, weft_task_t *parent);
+/* The same for a child in place of `parent`, which awaits `awaited` (the child, or what stands for it and others), is RUNNING
+ * and has us in its frame. The parent's word afterwards, nobody holding its LOCK. See sched/in_place.c. */
+uint64_t weft__task_run_for(weft_task_t *task, weft_task_t *parent, weft_future_t *awaited);
 /* By a task that is about to wait: a pending cancellation goes to what it waits for, as asyncio's does. False: that did
  * not take it, and it stays with the task. */
 bool weft__task_pass_on_cancel(weft_task_t *task, weft_future_t *future);

@@ -42,8 +42,7 @@ static WEFT__NOINLINE void finish_slowly(weft_task_t *task, int status, bool reg
     if (status == WEFT_EXIT || status == WEFT_INTERRUPT) weft__base_error(future->loop, record);
   }
   if (weft__unlikely(task->locals != NULL)) weft__locals_drop(task);
-  weft__task_ending_t *ending = weft__task_ending(task);
-  if (ending != NULL && ending->finished != NULL) ending->finished(task);
+  if (task->ending == WEFT__ENDING_BEFORE) weft__task_ending(task)->fn(task);
   if (registered) weft__registry_remove(future->loop, task);
   /* What the task held for itself goes before anybody can see that it ended. */
   if (task->record != NULL) {
@@ -55,7 +54,9 @@ static WEFT__NOINLINE void finish_slowly(weft_task_t *task, int status, bool reg
   if (code != status)
     record = weft__record_ref(task->cancel_reason != NULL ? task->cancel_reason : weft__record_cancelled());
   enum weft__outcome outcome = code >= 0 ? WEFT__RESULT : code == WEFT_CANCELLED ? WEFT__CANCELLED : WEFT__ERROR;
+  void (*after)(weft_task_t * task) = task->ending == WEFT__ENDING_AFTER ? weft__task_ending(task)->fn : NULL;
   weft__future_complete_locked(future, outcome, &code, record);
+  if (after != NULL) after(task);
   weft_future_unref(future);
 }
 
@@ -64,14 +65,18 @@ static WEFT__NOINLINE void finish_slowly(weft_task_t *task, int status, bool reg
 static inline void finish(weft_task_t *task, int status) {
   weft_future_t *future = &task->future;
   bool registered = true;
-  if (weft__likely(status >= 0 && task->locals == NULL && task->record == NULL && !task->ending)) {
+  if (weft__likely(status >= 0 && task->locals == NULL && task->record == NULL &&
+                   task->ending != WEFT__ENDING_BEFORE)) {
     weft__registry_remove(future->loop, task);
     registered = false;
     uint64_t word = atom_load(&future->word, relaxed);
     task->future.value.status = status;
+    bool after = task->ending != WEFT__ENDING_NONE; /* asked before the task may go */
     if (weft__likely(!(word & (WEFT__W_LOCK | WEFT__W_NODES | WEFT__W_MUST_CANCEL)) && (word >> 32) > 1) &&
-        atom_cas(&future->word, &word, (word | WEFT__RESULT) - WEFT__W_REFERENCE, acq_rel, relaxed))
+        atom_cas(&future->word, &word, (word | WEFT__RESULT) - WEFT__W_REFERENCE, acq_rel, relaxed)) {
+      if (after) weft__task_ending(task)->fn(task);
       return;
+    }
   }
   finish_slowly(task, status, registered);
 }
@@ -91,19 +96,20 @@ void weft__task_run(weft_task_t *task) {
  * waiting_on. Between the two accesses of each lies a full barrier: ours is the child's start and its end, which are
  * read-modify-writes, the other's the taking of LOCK. So
  *   - before the child's first line: either the canceller finds waiting_on and goes on to the child, or we find
- *     MUST_CANCEL and pass it on ourselves;
+ *     MUST_CANCEL and pass it on ourselves (then our child has it too, before it began);
  *   - after the child's end: either the canceller finds no waiting_on and leaves MUST_CANCEL with the parent, where our
- *     caller finds it, or we find its LOCK and wait until it has taken its reference to the child. */
-void weft__task_run_for(weft_task_t *task, weft_task_t *parent) {
+ *     caller finds it, or we find its LOCK and wait until it has taken its reference to what is awaited. */
+uint64_t weft__task_run_for(weft_task_t *task, weft_task_t *parent, weft_future_t *awaited) {
   bool cancelled = weft__word_start(&task->future.word);
   atom_fence_after_rmw();
   if (weft__unlikely(weft__word_unlocked(&parent->future.word) & WEFT__W_MUST_CANCEL) &&
-      weft__task_pass_on_cancel(parent, &task->future))
+      weft__task_pass_on_cancel(parent, awaited))
     cancelled = weft__word_resume(&task->future.word) || cancelled;
   int status = weft__unlikely(cancelled) ? weft__task_deliver_cancel(task) : task->entry(task->args);
   atom_store(&parent->waiting_on, NULL, relaxed); /* ordered by the read-modify-write that publishes the outcome */
   finish(task, status);
   atom_fence_after_rmw();
+  return weft__word_unlocked(&parent->future.word);
 }
 
 void weft__task_fail_start(weft_task_t *task, int code) {

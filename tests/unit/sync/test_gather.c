@@ -17,6 +17,15 @@ static int child(const char *name, int yields, int status) {
   return status < 0 ? weft_fail(status, "%s", name) : status;
 }
 
+static WEFT_ASYNC(quiet, int, int);
+static int quiet(int yields, int status) {
+  for (int i = 0; i < yields; i++) {
+    int rc = weft_yield();
+    if (rc < 0) return rc;
+  }
+  return status < 0 ? weft_fail(status, "quiet") : status;
+}
+
 /* ---- order -------------------------------------------------------------------------------------------------------------- */
 
 static WEFT_ASYNC(hops);
@@ -43,6 +52,54 @@ static void order_is_asyncios(void **state) {
   const char *expected = "G t0 a /a b c t1 /c t2 /b t3 t4 G=0:0,7,0 t5 d e f /f t6 /d t7 /e H=ValueError:0,0,-5012 "
                          "I=0:0,0,ValueError";
   assert_memory_equal(trace(), expected, strlen(expected)); /* what the run's end adds is not gather's */
+}
+
+/* Run in place, a and b are, because they are next; but then t is ready, and has two turns before the gather's waiter. */
+static WEFT_ASYNC(starter, const char *);
+static int starter(const char *name) {
+  mark("%s", name);
+  weft_detach(weft_create_task(ticker_async("t", 4)));
+  return 0;
+}
+
+static WEFT_ASYNC(in_turn);
+static int in_turn(void) {
+  weft_call_t calls[] = {starter_async("a"), child_async("b", 0, 0)};
+  int rc = weft_gather_n(calls, 2, NULL, 0);
+  mark("G=%d", rc);
+  weft_task_t *other = weft_create_task(child_async("o", 0, 0)); /* is next: not c */
+  rc = weft_gather_n((weft_call_t[]){child_async("c", 0, 0), child_async("d", 1, 0)}, 2, NULL, 0);
+  mark("H=%d", rc);
+  return rc < 0 ? rc : weft_join(other);
+}
+
+static void those_in_place_are_in_order(void **state) {
+  (void)state;
+  assert_int_equal(run1(in_turn_async()), 0);
+  assert_trace("a b /b t0 t1 G=0 t2 o /o c /c d t3 /d H=0");
+}
+
+/* The n-th of many children runs in place while the others end elsewhere, and fail there. */
+static WEFT_ASYNC(in_place_of_many, int);
+static int in_place_of_many(int rounds) {
+  enum { MANY = 40 };
+  weft_call_t calls[MANY];
+  int statuses[MANY], rc = 0;
+  for (int r = 0; r < rounds && rc == 0; r++) {
+    for (int i = 0; i < MANY; i++) calls[i] = quiet_async((i + r) % 4, i == r % MANY && r % 3 == 0 ? WEFT_VALUE : i);
+    int all = weft_gather_n(calls, MANY, statuses, 0);
+    if (all != (r % 3 == 0 ? WEFT_VALUE : 0)) rc = weft_fail(WEFT_USER, "round %d: %d", r, all);
+    for (int i = 0; i < MANY; i++)
+      if (statuses[i] != i && (r % 3 != 0 || (statuses[i] != WEFT_CANCELLED && statuses[i] != WEFT_VALUE)))
+        rc = weft_fail(WEFT_USER, "round %d, child %d: %d", r, i, statuses[i]);
+  }
+  return rc;
+}
+
+static void children_end_on_all_workers(void **state) {
+  (void)state;
+  for (unsigned workers = 1; workers <= 4; workers *= 2)
+    assert_int_equal(weft_run_with(&(weft_config_t){.workers = workers}, in_place_of_many_async(60)), 0);
 }
 
 static WEFT_ASYNC(twice);
@@ -374,6 +431,8 @@ static void on_several_workers(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(order_is_asyncios),
+      cmocka_unit_test(those_in_place_are_in_order),
+      cmocka_unit_test(children_end_on_all_workers),
       cmocka_unit_test(duplicates_and_nothing),
       cmocka_unit_test(return_exceptions),
       cmocka_unit_test(cancelled_child_is_an_error),
