@@ -127,7 +127,7 @@ weft_task_t *weft__run_in_place(weft_task_t *child) {
   model_note("runs the child in place");
   current_of[model_self()] = child;
   atom_store(&parent->waiting_on, &child->future, relaxed);
-  weft__task_run_for(child, parent);
+  weft__task_run_for(child, parent, &child->future);
   current_of[model_self()] = parent;
   return parent;
 }
