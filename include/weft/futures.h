@@ -53,9 +53,17 @@ WEFT_API bool weft_future_done(const weft_future_t *future);
 /* weft_future_cancelled [A], Future.cancelled. */
 WEFT_API bool weft_future_cancelled(const weft_future_t *future);
 
+/* The functions that fill a value take a pointer to what the future holds. Their names are macros that pass its size to
+ * the functions ending in _sized, which answer -EINVAL, at once, if that is not the size the future was opened with
+ * (a future without a value fills nothing). An array is passed by its address; NULL and pointers to void and to
+ * characters are not checked. */
+
 /* weft_future_result [A], Future.result: value (NULL: not wanted) is filled with the future's bytes; 0. Failed or
  * cancelled: that code, with its record, each time; a task's future: its status. WEFT_INVALID_STATE while pending. */
 WEFT_API int weft_future_result(weft_future_t *future, void *value);
+/* weft_future_result_sized [A]: through the macro. */
+WEFT_API int weft_future_result_sized(weft_future_t *future, void *value, size_t size);
+#define weft_future_result(future, value) weft_future_result_sized((future), (value), WEFT_SIZEOF_(value))
 
 /* weft_future_error [A], Future.exception: its record, borrowed as long as the future; NULL when it ended well.
  * Pending: a record of WEFT_INVALID_STATE, the caller's; cancelled: one of WEFT_CANCELLED. Counts as read. */
@@ -66,10 +74,20 @@ WEFT_API const weft_error_t *weft_future_error(weft_future_t *future);
  * it). WEFT_RUNTIME: a future of another loop. */
 WEFT_API WEFT_NODISCARD int weft_await_future(weft_future_t *future, void *value);
 WEFT_ASYNC_TWIN_2(weft_await_future, weft_future_t *, void *);
+/* weft_await_future_sized [S]: through the macro. */
+WEFT_API WEFT_NODISCARD int weft_await_future_sized(weft_future_t *future, void *value, size_t size);
+WEFT_ASYNC_TWIN_3(weft_await_future_sized, weft_future_t *, void *, size_t);
+#define weft_await_future(future, value) weft_await_future_sized((future), (value), WEFT_SIZEOF_(value))
+#define weft_await_future_async(future, value) weft_await_future_sized_async((future), (value), WEFT_SIZEOF_(value))
 
 /* weft_future_wait_blocking, concurrent.futures' result(timeout): blocks this thread until it is done, then as
  * weft_future_result. Foreign threads only: -EPERM on a worker. WEFT_TIMEOUT: not done after so many seconds. */
 WEFT_API WEFT_NODISCARD int weft_future_wait_blocking(weft_future_t *future, double seconds, void *value);
+/* weft_future_wait_blocking_sized: through the macro. */
+WEFT_API WEFT_NODISCARD int weft_future_wait_blocking_sized(weft_future_t *future, double seconds, void *value,
+                                                            size_t size);
+#define weft_future_wait_blocking(future, seconds, value)                                                              \
+  weft_future_wait_blocking_sized((future), (seconds), (value), WEFT_SIZEOF_(value))
 
 /* ---- done callbacks ---- */
 

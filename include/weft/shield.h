@@ -11,6 +11,11 @@ extern "C" {
  * The future is borrowed, NULL answers -ENOMEM; value (NULL: not wanted) is filled. */
 WEFT_API WEFT_NODISCARD int weft_shield(weft_future_t *future, void *value);
 WEFT_ASYNC_TWIN_2(weft_shield, weft_future_t *, void *);
+/* weft_shield_sized [S]: through the macro. */
+WEFT_API WEFT_NODISCARD int weft_shield_sized(weft_future_t *future, void *value, size_t size);
+WEFT_ASYNC_TWIN_3(weft_shield_sized, weft_future_t *, void *, size_t);
+#define weft_shield(future, value) weft_shield_sized((future), (value), WEFT_SIZEOF_(value))
+#define weft_shield_async(future, value) weft_shield_sized_async((future), (value), WEFT_SIZEOF_(value))
 #ifdef __cplusplus
 }
 #endif

@@ -15,6 +15,13 @@ WEFT_API WEFT_NODISCARD int weft_wait_for(weft_call_t call, double seconds);
  * after the time the future is cancelled. <= 0: the result of a future that is done, else WEFT_TIMEOUT. */
 WEFT_API WEFT_NODISCARD int weft_wait_for_future(weft_future_t *future, double seconds, void *value);
 WEFT_ASYNC_TWIN_3(weft_wait_for_future, weft_future_t *, double, void *);
+/* weft_wait_for_future_sized [S]: through the macro. */
+WEFT_API WEFT_NODISCARD int weft_wait_for_future_sized(weft_future_t *future, double seconds, void *value, size_t size);
+WEFT_ASYNC_TWIN_4(weft_wait_for_future_sized, weft_future_t *, double, void *, size_t);
+#define weft_wait_for_future(future, seconds, value)                                                                   \
+  weft_wait_for_future_sized((future), (seconds), (value), WEFT_SIZEOF_(value))
+#define weft_wait_for_future_async(future, seconds, value)                                                             \
+  weft_wait_for_future_sized_async((future), (seconds), (value), WEFT_SIZEOF_(value))
 
 /* A limit on a block of this task:
  *     weft_timeout_enter(&limit, 1.5);

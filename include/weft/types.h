@@ -30,6 +30,34 @@
 /* No limit, wherever seconds or a deadline are asked for: asyncio's None. */
 #define WEFT_FOREVER INFINITY
 
+/* WEFT_SIZEOF_(pointer): the size of what it points to, for functions that check it; 0, unknown, for NULL and for pointers
+ * to void and to characters. Usually through a macro that has a function's name; (weft_x)(…) calls the function itself. */
+#ifdef __cplusplus
+/* clang-format off */
+template <class T> struct weft_pointee_ { enum : size_t { bytes = 0 }; };
+template <class T> struct weft_pointee_<T *> { enum : size_t { bytes = sizeof(T) }; };
+template <class T> struct weft_pointee_<T *const> : weft_pointee_<T *> {};
+template <class T> struct weft_pointee_<T &> : weft_pointee_<T> {};
+template <class T, size_t N> struct weft_pointee_<T[N]> : weft_pointee_<T *> {};
+template <> struct weft_pointee_<void *> : weft_pointee_<int> {};
+template <> struct weft_pointee_<const void *> : weft_pointee_<int> {};
+template <> struct weft_pointee_<char *> : weft_pointee_<int> {};
+template <> struct weft_pointee_<const char *> : weft_pointee_<int> {};
+template <> struct weft_pointee_<signed char *> : weft_pointee_<int> {};
+template <> struct weft_pointee_<const signed char *> : weft_pointee_<int> {};
+template <> struct weft_pointee_<unsigned char *> : weft_pointee_<int> {};
+template <> struct weft_pointee_<const unsigned char *> : weft_pointee_<int> {};
+#define WEFT_SIZEOF_(pointer) (static_cast<size_t>(weft_pointee_<decltype(pointer)>::bytes))
+/* clang-format on */
+#else
+/* clang-format off */
+#define WEFT_SIZEOF_(pointer)                                                                                          \
+  (_Generic((pointer), void *: 0, const void *: 0, int: 0, char *: 0, const char *: 0, signed char *: 0,               \
+            const signed char *: 0, unsigned char *: 0, const unsigned char *: 0, default: 1) *                        \
+   sizeof *_Generic((pointer), void *: "", const void *: "", int: "", default: (pointer)))
+/* clang-format on */
+#endif
+
 /* Handles: opaque, in our memory. */
 typedef struct weft_loop weft_loop_t;               /* events.h: the whole runtime */
 typedef struct weft_runner weft_runner_t;           /* runners.h */

@@ -21,6 +21,8 @@
 enum weft__gen_phase { WEFT__GEN_NEW, WEFT__GEN_SUSPENDED, WEFT__GEN_ENDED };
 enum weft__gen_how { WEFT__GEN_SEND, WEFT__GEN_THROW, WEFT__GEN_EXIT };
 
+enum { WEFT__GEN_VALUE_BYTES = 32 };
+
 struct weft_gen {
   weft__spin_t spin;
   bool running;
@@ -31,6 +33,9 @@ struct weft_gen {
   weft__fiber_t *fiber;
   weft__fiber_t *caller;
   int status; /* of the body, once ended */
+  /* what it returned, to be taken once it has ended; size 0: nothing */
+  size_t returned_size;
+  unsigned char returned[WEFT__GEN_VALUE_BYTES];
   /* of the resume that is going on */
   enum weft__gen_how how;
   const void *value; /* sent; NULL: nothing */

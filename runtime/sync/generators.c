@@ -66,7 +66,30 @@ static int check(const weft_gen_t *gen, const char *what) {
   return rc;
 }
 
-int weft_gen_send(weft_gen_t *gen, const void *value, void *item) {
+/* NULL (checked elsewhere) and unknown sizes pass. */
+static int check_size(const weft_gen_t *gen, const void *item, size_t size, const char *what) {
+  if (weft__likely(item == NULL || size == 0 || gen == NULL || gen->item_size == size)) return 0;
+  if (gen->item_size == 0) return 0; /* nothing is filled */
+  return weft_fail(-EINVAL, "%s: the generator's items have %zu bytes, not %zu", what, gen->item_size, size);
+}
+
+int weft_gen_next_sized(weft_gen_t *gen, void *item, size_t size) {
+  int rc = check_size(gen, item, size, "weft_gen_next");
+  return rc < 0 ? rc : (weft_gen_next)(gen, item);
+}
+
+int weft_gen_send_sized(weft_gen_t *gen, const void *value, size_t value_size, void *item, size_t size) {
+  int rc = check_size(gen, value, value_size, "weft_gen_send");
+  if (rc == 0) rc = check_size(gen, item, size, "weft_gen_send");
+  return rc < 0 ? rc : (weft_gen_send)(gen, value, item);
+}
+
+int weft_gen_throw_sized(weft_gen_t *gen, int code, const char *message, void *item, size_t size) {
+  int rc = check_size(gen, item, size, "weft_gen_throw");
+  return rc < 0 ? rc : (weft_gen_throw)(gen, code, message, item);
+}
+
+int(weft_gen_send)(weft_gen_t *gen, const void *value, void *item) {
   int rc = check(gen, "weft_gen_send");
   if (rc == 0) rc = weft__gen_enter(gen, "anext");
   if (rc < 0) return rc;
@@ -76,12 +99,12 @@ int weft_gen_send(weft_gen_t *gen, const void *value, void *item) {
   return rc;
 }
 
-int weft_gen_next(weft_gen_t *gen, void *item) {
+int(weft_gen_next)(weft_gen_t *gen, void *item) {
   int rc = check(gen, "weft_gen_next");
-  return rc < 0 ? rc : weft_gen_send(gen, NULL, item);
+  return rc < 0 ? rc : (weft_gen_send)(gen, NULL, item);
 }
 
-int weft_gen_throw(weft_gen_t *gen, int code, const char *message, void *item) {
+int(weft_gen_throw)(weft_gen_t *gen, int code, const char *message, void *item) {
   int rc = check(gen, "weft_gen_throw");
   if (rc == 0 && code >= 0) rc = weft_fail(-EINVAL, "weft_gen_throw: %d is no error", code);
   if (rc == 0) rc = weft__gen_enter(gen, "athrow");
@@ -92,14 +115,28 @@ int weft_gen_throw(weft_gen_t *gen, int code, const char *message, void *item) {
   return rc;
 }
 
+/* 0: it is entered, and may be finished. */
+static int enter_to_finish(weft_gen_t *gen) {
+  int rc = weft__gen_enter(gen, "aclose");
+  if (rc < 0 || (gen->phase != WEFT__GEN_SUSPENDED && gen->closed == NULL)) return rc;
+  rc = weft__check_suspend("weft_gen_close");
+  if (rc < 0) weft__gen_leave(gen);
+  return rc;
+}
+
+int weft_gen_finish(weft_gen_t *gen) {
+  if (gen == NULL) return 0;
+  int rc = enter_to_finish(gen);
+  if (rc < 0) return rc;
+  rc = weft__gen_finish(gen);
+  weft__gen_leave(gen);
+  return rc;
+}
+
 int weft_gen_close(weft_gen_t *gen) {
   if (gen == NULL) return 0;
-  int rc = weft__gen_enter(gen, "aclose");
+  int rc = enter_to_finish(gen);
   if (rc < 0) return rc;
-  if ((gen->phase == WEFT__GEN_SUSPENDED || gen->closed != NULL) && (rc = weft__check_suspend("weft_gen_close")) < 0) {
-    weft__gen_leave(gen);
-    return rc;
-  }
   rc = weft__gen_finish(gen);
   weft__gen_adopt(gen);
   weft__gen_free(gen);
@@ -108,7 +145,14 @@ int weft_gen_close(weft_gen_t *gen) {
 
 /* ---- inside a body ----------------------------------------------------------------------------------------------------- */
 
-int weft_gen_yield(const void *item, void *sent) {
+int weft_gen_yield_sized(const void *item, size_t size, void *sent, size_t sent_size) {
+  weft_gen_t *gen = weft__gen_current();
+  int rc = check_size(gen, item, size, "weft_gen_yield");
+  if (rc == 0) rc = check_size(gen, sent, sent_size, "weft_gen_yield");
+  return rc < 0 ? rc : (weft_gen_yield)(item, sent);
+}
+
+int(weft_gen_yield)(const void *item, void *sent) {
   weft_gen_t *gen = weft__gen_current();
   if (gen == NULL) return weft_fail(WEFT_RUNTIME, "weft_gen_yield: not in a generator");
   if (gen->item != NULL && item != NULL) memcpy(gen->item, item, gen->item_size);
@@ -120,6 +164,35 @@ int weft_gen_yield(const void *item, void *sent) {
   else
     memset(sent, 0, gen->item_size);
   return 0;
+}
+
+int weft_gen_return_sized(const void *value, size_t size) {
+  weft_gen_t *gen = weft__gen_current();
+  if (gen == NULL) return weft_fail(WEFT_RUNTIME, "weft_gen_return: not in a generator");
+  if (value == NULL || size > sizeof gen->returned)
+    return weft_fail(-EINVAL, "weft_gen_return: %zu bytes, at most %zu are kept", value != NULL ? size : 0,
+                     sizeof gen->returned);
+  memcpy(gen->returned, value, size);
+  gen->returned_size = size;
+  return 0;
+}
+
+int weft_gen_value_sized(weft_gen_t *gen, void *value, size_t size) {
+  if (gen == NULL || value == NULL)
+    return weft_fail(-EINVAL, "weft_gen_value: no %s", gen == NULL ? "generator" : "place for the value");
+  int rc = weft__gen_enter(gen, "anext");
+  if (rc < 0) return rc;
+  if (gen->phase == WEFT__GEN_ENDED && gen->status >= 0 && gen->returned_size > 0) {
+    rc = gen->returned_size == size
+             ? 1
+             : weft_fail(-EINVAL, "weft_gen_value: the body returned %zu bytes, not %zu", gen->returned_size, size);
+    if (rc == 1) {
+      memcpy(value, gen->returned, size);
+      gen->returned_size = 0;
+    }
+  }
+  weft__gen_leave(gen);
+  return rc;
 }
 
 /* The inner one fills the item of whoever resumed the outer one directly. */
@@ -148,8 +221,13 @@ int weft_gen_yield_from(weft_gen_t *inner) {
 
 /* ---- context managers -------------------------------------------------------------------------------------------------- */
 
-int weft_gen_enter(weft_gen_t *gen, void *value) {
-  int rc = weft_gen_next(gen, value);
+int weft_gen_enter_sized(weft_gen_t *gen, void *value, size_t size) {
+  int rc = check_size(gen, value, size, "weft_gen_enter");
+  return rc < 0 ? rc : (weft_gen_enter)(gen, value);
+}
+
+int(weft_gen_enter)(weft_gen_t *gen, void *value) {
+  int rc = (weft_gen_next)(gen, value);
   if (rc == 0) return weft_fail(WEFT_RUNTIME, "generator didn't yield");
   return rc < 0 ? rc : 0;
 }

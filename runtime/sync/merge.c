@@ -131,7 +131,7 @@ static int close_merge(void *data) {
 }
 
 static merge_t *new_merge(weft_gen_t *const sources[], size_t n) {
-  size_t item_size = n > 0 ? sources[0]->item_size : 1, room = (item_size + 15) / 16 * 16;
+  size_t item_size = n > 0 ? sources[0]->item_size : 0, room = (item_size + 15) / 16 * 16;
   if (n > SIZE_MAX / 4 / (room + 2 * sizeof(void *))) return NULL;
   size_t pointers = n * 2 * sizeof(void *), size = sizeof(merge_t) + pointers + 16 + (n + 1) * room;
   merge_t *merge = weft__alloc_zero(size);

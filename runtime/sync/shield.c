@@ -54,7 +54,12 @@ int weft__wait_shielded(weft_future_t *future, bool cancel, const char *what) {
   return rc;
 }
 
-int weft_shield(weft_future_t *future, void *value) {
+int weft_shield_sized(weft_future_t *future, void *value, size_t size) {
+  int rc = weft__future_check_size(future, value, size, "weft_shield");
+  return rc < 0 ? rc : (weft_shield)(future, value);
+}
+
+int(weft_shield)(weft_future_t *future, void *value) {
   if (future == NULL) return weft_fail(-ENOMEM, "weft_shield: no future (NULL: memory ran out when it was made?)");
   if (!weft__future_done(future)) {
     int rc = weft__wait_shielded(future, false, "weft_shield");

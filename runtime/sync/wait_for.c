@@ -55,7 +55,12 @@ static int cancel_and_wait(weft_future_t *future, void *value) {
   return WEFT_TIMEOUT;
 }
 
-int weft_wait_for_future(weft_future_t *future, double seconds, void *value) {
+int weft_wait_for_future_sized(weft_future_t *future, double seconds, void *value, size_t size) {
+  int rc = weft__future_check_size(future, value, size, "weft_wait_for_future");
+  return rc < 0 ? rc : (weft_wait_for_future)(future, seconds, value);
+}
+
+int(weft_wait_for_future)(weft_future_t *future, double seconds, void *value) {
   if (future == NULL)
     return weft_fail(-ENOMEM, "weft_wait_for_future: no future (NULL: memory ran out when it was made?)");
   int rc = weft__check_suspend("weft_wait_for_future");
@@ -63,8 +68,8 @@ int weft_wait_for_future(weft_future_t *future, double seconds, void *value) {
   int64_t limit;
   if ((rc = weft__seconds_to_ns(seconds, &limit)) < 0) return no_limit(rc);
   if (limit <= 0 && !weft__future_done(future)) return cancel_and_wait(future, value);
-  if (limit <= 0 || limit == WEFT__TIME_NEVER || weft__future_done(future)) return weft_await_future(future, value);
+  if (limit <= 0 || limit == WEFT__TIME_NEVER || weft__future_done(future)) return (weft_await_future)(future, value);
   weft__timeout_t scope;
   if ((rc = open_limit(&scope, limit)) < 0) return rc;
-  return weft__timeout_close(&scope, weft_await_future(future, value));
+  return weft__timeout_close(&scope, (weft_await_future)(future, value));
 }

@@ -192,7 +192,12 @@ static blocking_t *new_blocking(void) {
   return blocking;
 }
 
-int weft_future_wait_blocking(weft_future_t *future, double seconds, void *value) {
+int weft_future_wait_blocking_sized(weft_future_t *future, double seconds, void *value, size_t size) {
+  int rc = weft__future_check_size(future, value, size, "weft_future_wait_blocking");
+  return rc < 0 ? rc : (weft_future_wait_blocking)(future, seconds, value);
+}
+
+int(weft_future_wait_blocking)(weft_future_t *future, double seconds, void *value) {
   int64_t ns;
   if (future == NULL) return weft_fail(-EINVAL, "weft_future_wait_blocking: no future");
   if (weft__seconds_to_ns(seconds, &ns) < 0)

@@ -87,6 +87,8 @@ int weft__future_wait(weft_future_t *future, const char *what);
 int weft__future_settle(weft_future_t *future, const char *what);
 /* What an await of a done future returns: the value (for tasks the status), or the code with the record made current. */
 int weft__future_outcome(weft_future_t *future, void *value);
+/* 0, or -EINVAL: value, of that size (0: unknown), is not what the future would fill. what: who asks. */
+int weft__future_check_size(const weft_future_t *future, const void *value, size_t size, const char *what);
 
 static inline bool weft__future_done(const weft_future_t *future) {
   return weft__word_outcome(atom_load(&future->word, acquire)) != WEFT__PENDING;

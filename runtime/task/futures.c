@@ -288,13 +288,32 @@ bool weft_future_cancelled(const weft_future_t *future) {
   return weft__word_outcome(atom_load(&future->word, acquire)) == WEFT__CANCELLED;
 }
 
-int weft_future_result(weft_future_t *future, void *value) {
+int(weft_future_result)(weft_future_t *future, void *value) {
   if (future == NULL) return weft_fail(-EINVAL, "weft_future_result: no future");
   if (!weft__future_done(future)) return weft_fail(WEFT_INVALID_STATE, "Result is not set.");
   return weft__future_outcome(future, value);
 }
 
-int weft_await_future(weft_future_t *future, void *value) {
+static int check_size(const weft_future_t *future, const void *value, size_t size, const char *what) {
+  if (weft__likely(value == NULL || size == 0 || future == NULL || future->value_size == size)) return 0;
+  if (future->value_size == 0) return 0; /* nothing is filled */
+  return weft_fail(-EINVAL, "%s: the future holds %u bytes, not %zu", what, future->value_size, size);
+}
+int weft__future_check_size(const weft_future_t *future, const void *value, size_t size, const char *what) {
+  return check_size(future, value, size, what);
+}
+
+int weft_future_result_sized(weft_future_t *future, void *value, size_t size) {
+  int rc = check_size(future, value, size, "weft_future_result");
+  return rc < 0 ? rc : (weft_future_result)(future, value);
+}
+
+int weft_await_future_sized(weft_future_t *future, void *value, size_t size) {
+  int rc = check_size(future, value, size, "weft_await_future");
+  return rc < 0 ? rc : (weft_await_future)(future, value);
+}
+
+int(weft_await_future)(weft_future_t *future, void *value) {
   if (future == NULL)
     return weft_fail(-ENOMEM, "weft_await_future: no future (NULL: memory ran out when it was made?)");
   int rc = weft__future_settle(future, "weft_await_future");

@@ -13,7 +13,7 @@ import sys
 
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 # Where a twin has no meaning: they belong to the task or body that calls them.
-WITHOUT_TWIN = re.compile(r"_(enter|exit|sync)$|^weft_gen_yield")
+WITHOUT_TWIN = re.compile(r"_(enter|exit|sync)(_sized)?$|^weft_gen_yield")
 
 
 def statements(text):
@@ -55,7 +55,7 @@ def check(include):
         twins |= set(re.findall(r"^#define (\w+)_async\(", text, re.M))
         for line, comment, statement in statements(text):
             where = f"weft/{path.name}:{line}"
-            if statement.startswith(("typedef", "struct", "enum", "WEFT_ASYNC_TWIN_", "static inline", "template")):
+            if statement == ";" or statement.startswith(("typedef", "struct", "enum", "WEFT_ASYNC_TWIN_", "static inline", "template")):
                 continue
             match = re.match(r"(?P<head>[\w\s*]*?)(?P<name>\w+)\((?P<args>.*)\)( WEFT_PRINTF\(\d, \d\))?;$", statement)
             if match is None:

@@ -355,11 +355,107 @@ static void enter_and_exit(void **state) {
   assert_trace(expected);
 }
 
+static WEFT_ASYNC(returns, int);
+static int returns(int value) {
+  int rc = yield_int(1, NULL);
+  if (rc == WEFT_CANCELLED) value++; /* closed */
+  double large[5] = {0};
+  assert_int_equal(weft_gen_return(&large), -EINVAL);
+  return rc < 0 && rc != WEFT_CANCELLED ? rc : weft_gen_return(&value);
+}
+static WEFT_ASYNC(passes_on);
+static int passes_on(void) {
+  int value = 0, rc;
+  weft_gen_t *inner = weft_gen_open(returns_async(7), sizeof(int));
+  assert_int_equal(weft_gen_value(inner, &value), 0); /* not yet */
+  if ((rc = weft_gen_yield_from(inner)) == 0) rc = weft_gen_value(inner, &value);
+  mark("inner %d", value);
+  weft_ignore(weft_gen_close(inner));
+  return rc < 0 ? rc : weft_gen_return(&(long){value + 1});
+}
+static WEFT_ASYNC(fails_after);
+static int fails_after(void) {
+  weft_ignore(weft_gen_return(&(int){3}));
+  return weft_fail(WEFT_VALUE, "after all");
+}
+static WEFT_ASYNC(return_values);
+static int return_values(void) {
+  int value = 0;
+  long result = 0;
+  weft_gen_t *gen = weft_gen_open(passes_on_async(), sizeof(int));
+  next(gen);
+  next(gen);
+  assert_int_equal(weft_gen_value(gen, &value), -EINVAL); /* it is a long, and stays */
+  assert_int_equal(weft_gen_value(gen, &result), 1);
+  mark("%ld", result);
+  next(gen);
+  assert_int_equal(weft_gen_value(gen, &result), 0); /* once */
+  assert_int_equal(weft_gen_close(gen), 0);
+  gen = weft_gen_open(returns_async(10), sizeof(int)); /* 3.13: close answers what the body returns */
+  next(gen);
+  assert_int_equal(weft_gen_finish(gen), 0);
+  assert_int_equal(weft_gen_value(gen, &value), 1);
+  mark("closed %d", value);
+  next(gen);
+  assert_int_equal(weft_gen_finish(gen), 0);
+  assert_int_equal(weft_gen_close(gen), 0);
+  gen = weft_gen_open(fails_after_async(), sizeof(int));
+  next(gen);
+  assert_int_equal(weft_gen_value(gen, &value), 0);
+  assert_int_equal(weft_gen_close(gen), 0);
+  assert_int_equal(weft_gen_return(&value), WEFT_RUNTIME);
+  assert_int_equal(weft_gen_value((weft_gen_t *)NULL, &value), -EINVAL);
+  return weft_gen_finish(NULL);
+}
+static void return_value(void **state) {
+  (void)state;
+  assert_int_equal(run1(return_values_async()), 0);
+  assert_trace("next=1 inner 7 next end 8 next end next=1 closed 11 next end next ValueError(after all)");
+}
+
+static WEFT_ASYNC(wrong_inside, int *);
+static int wrong_inside(int *rc) {
+  *rc = weft_gen_yield(&(long){1}, NULL);
+  return 0;
+}
+static WEFT_ASYNC(sizes);
+static int sizes(void) {
+  int item = 0, inside = 0;
+  long large = 0;
+  char bytes[sizeof(int)];
+  weft_gen_t *gen = weft_gen_open(countdown_async(3), sizeof(int));
+  assert_int_equal(weft_gen_next(gen, &large), -EINVAL);
+  assert_int_equal(weft_gen_enter(gen, &large), -EINVAL);
+  assert_int_equal(weft_gen_send(gen, NULL, &large), -EINVAL);
+  assert_int_equal(weft_gen_throw(gen, WEFT_VALUE, NULL, &large), -EINVAL);
+  assert_int_equal(weft_gen_next(gen, &item), 1); /* none of these ran the body */
+  assert_int_equal(item, 3);
+  assert_int_equal(weft_gen_send(gen, &large, &item), -EINVAL);
+  assert_int_equal(weft_gen_next(gen, bytes), 1); /* bytes are not checked */
+  assert_int_equal(weft_gen_next(gen, (void *)&large), 1);
+  assert_int_equal(weft_gen_close(gen), 0);
+  gen = weft_gen_open(wrong_inside_async(&inside), sizeof(int));
+  assert_int_equal(weft_gen_next(gen, &item), 0);
+  assert_int_equal(inside, -EINVAL);
+  return weft_gen_close(gen);
+}
+static void sizes_are_checked(void **state) {
+  (void)state;
+  assert_int_equal(run1(sizes_async()), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(next_and_close), cmocka_unit_test(send_values),          cmocka_unit_test(throw_in),
-      cmocka_unit_test(close_answers),  cmocka_unit_test(stop_becomes_runtime), cmocka_unit_test(yield_from),
-      cmocka_unit_test(misuse),         cmocka_unit_test(enter_and_exit),
+      cmocka_unit_test(next_and_close),
+      cmocka_unit_test(send_values),
+      cmocka_unit_test(throw_in),
+      cmocka_unit_test(close_answers),
+      cmocka_unit_test(stop_becomes_runtime),
+      cmocka_unit_test(yield_from),
+      cmocka_unit_test(misuse),
+      cmocka_unit_test(enter_and_exit),
+      cmocka_unit_test(return_value),
+      cmocka_unit_test(sizes_are_checked),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -266,10 +266,40 @@ static void foreign_threads_wait_with_a_limit(void **state) {
   assert_int_equal(weft_loop_close(loop), 0);
 }
 
+static WEFT_ASYNC(wrong_places);
+static int wrong_places(void) {
+  weft_future_t *future = weft_future_open(sizeof(int)), *none = weft_future_open(0);
+  int value = 0;
+  long large = 5;
+  if (future == NULL || none == NULL) return -ENOMEM;
+  assert_int_equal(weft_await_future(future, &large), -EINVAL); /* before any waiting */
+  assert_int_equal(weft_shield(future, &large), -EINVAL);
+  assert_int_equal(weft_wait_for_future(future, 1, &large), -EINVAL);
+  assert_int_equal(weft_future_wait_blocking(future, 1, &large), -EINVAL);
+  assert_int_equal(weft_gather(weft_await_future_async(future, &large)), -EINVAL);
+  assert_int_equal(weft_future_set_result(future, &(int){7}), 0);
+  assert_int_equal(weft_future_result(future, &large), -EINVAL);
+  assert_int_equal(large, 5);
+  assert_int_equal(weft_await_future(future, &value), 0);
+  assert_int_equal(value, 7);
+  assert_int_equal(weft_future_result(future, (char *)&value), 0);
+  assert_int_equal(weft_future_set_done(none), 0);
+  assert_int_equal(weft_await_future(none, &large), 0);
+  assert_int_equal(large, 5);
+  weft_future_unref(future);
+  weft_future_unref(none);
+  return 0;
+}
+static void places_are_checked(void **state) {
+  (void)state;
+  assert_int_equal(run_on(1, wrong_places_async()), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(exactly_one_winner),
       cmocka_unit_test(values_are_copied_and_sizes_checked),
+      cmocka_unit_test(places_are_checked),
       cmocka_unit_test(callbacks_run_in_order_and_can_be_removed),
       cmocka_unit_test(callbacks_run_before_awaits_return),
       cmocka_unit_test(dropped_errors_are_reported_once),

@@ -186,8 +186,30 @@ static void other_loops_and_itself_are_refused(void **state) {
   assert_int_equal(weft_loop_close(other), 0);
 }
 
+/* ---- calls ------------------------------------------------------------------------------------------------------------- */
+
+static WEFT_ASYNC(holed, char, double, short, const char *);
+static int holed(char a, double b, short c, const char *d) { return (int)(a + (int)b + c) + (d != NULL); }
+/* Upon a stack that is full of something else. */
+static __attribute__((noinline)) void dirty(void) {
+  volatile unsigned char bytes[1024];
+  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = 0xa5;
+}
+static __attribute__((noinline)) void make_holed(weft_call_t *out) { *out = holed_async(1, 2.0, 3, "x"); }
+static void bytes_between_arguments_are_zero(void **state) {
+  (void)state;
+  weft_call_t call;
+  dirty();
+  make_holed(&call);
+  for (size_t i = 1; i < sizeof(double); i++) assert_int_equal(call.args.bytes[i], 0);
+  for (size_t i = 2 * sizeof(double) + sizeof(short); i < 3 * sizeof(double); i++)
+    assert_int_equal(call.args.bytes[i], 0);
+  assert_int_equal(call.entry(call.args.bytes), 7);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(bytes_between_arguments_are_zero),
       cmocka_unit_test(tasks_have_names),
       cmocka_unit_test(results_stay_readable),
       cmocka_unit_test(a_joiner_learns_the_childs_status),
