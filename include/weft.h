@@ -45,6 +45,7 @@
 #include <weft/events.h>
 #include <weft/executors.h>
 #include <weft/exitstack.h>
+#include <weft/fork.h>
 #include <weft/futures.h>
 #include <weft/gather.h>
 #include <weft/generators.h>

@@ -9,6 +9,7 @@
  * switches away, which is safe because only its own thread takes from there, after the switch. */
 #include "sched/fibers.h"
 
+#include "sched/fork.h"
 #include "sched/switch.h"
 #include "sched/task_memory.h"
 
@@ -101,6 +102,7 @@ void weft__worker_rest(weft__worker_t *worker) {
   }
   worker->idle_fiber_count = 0;
   weft__task_memory_rest(worker);
+  weft__decks_rest(worker);
   weft__return_task_numbers(worker);
 }
 

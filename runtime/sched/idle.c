@@ -18,6 +18,7 @@
 #include <limits.h>
 
 #include "base/clock.h"
+#include "sched/fork.h"
 #include "sched/loop.h"
 
 enum { LOOKOUT_NS = 300 * 1000, LOOK_AROUND_NS = 500 * 1000, DOZE_ROUNDS = 10, SEARCH_NS = 15 * 1000 };
@@ -116,7 +117,8 @@ static void stop_searching(weft__worker_t *worker) {
 
 static bool find_work(weft__worker_t *worker) {
   return weft__take_injected(worker) > 0 || weft__steal_any(worker) ||
-         (atom_load(&worker->loop->blocked, relaxed) > 0 && relieve_blocked(worker)) || weft__ready_count(worker) > 0;
+         (atom_load(&worker->loop->blocked, relaxed) > 0 && relieve_blocked(worker)) || weft__ready_count(worker) > 0 ||
+         weft__forks_steal(worker);
 }
 
 static bool search(weft__worker_t *worker) {
@@ -131,7 +133,7 @@ static bool search(weft__worker_t *worker) {
   do {
     found = find_work(worker);
     for (unsigned i = 0; i < 32 && !found; i++) atom_pause();
-  } while (!found && !atom_load(&loop->stopping, relaxed) && weft__clock_now() < end);
+  } while (!found && !atom_load(&loop->stopping, relaxed) && (weft__forks_asked(worker) || weft__clock_now() < end));
   stop_searching(worker);
   if (found && weft__work_anywhere(loop)) weft__wake_one(loop);
   return found;
@@ -165,6 +167,7 @@ static bool look_round(weft__worker_t *worker, weft__worker_t **stalled) {
     if (!weft__worker_is_spare(other) && !blocked && (idle || moved)) others_get_on = true;
     if (idle) continue;
     running = true;
+    if (*stalled == NULL && weft__forks_worth_a_look(worker, other)) *stalled = other; /* the search comes first */
     if (moved && !blocked) continue;
     serve(worker, other);
     if (*stalled == NULL && weft__stealable_count(other) > 0) *stalled = other;
@@ -221,7 +224,7 @@ void weft__relieve_all(weft__worker_t *worker) {
 static bool nothing_ready(const weft_loop_t *loop) {
   for (unsigned i = 0; i < loop->worker_count; i++)
     if (weft__ready_count(&loop->workers[i]) > 0) return false;
-  return atom_load(&loop->inject_count, relaxed) == 0;
+  return atom_load(&loop->inject_count, relaxed) == 0 && atom_load(&loop->forks_listed, relaxed) == 0;
 }
 
 /* The count is taken down after the bit: between the two a claimed worker may run already. */

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "loop/reactor_core.h"
 #include "sched/fibers.h"
+#include "sched/fork.h"
 
 /* ---- running a child in place ------------------------------------------------------------------------------------------ */
 
@@ -55,12 +56,14 @@ static inline weft__worker_t *run_in_place(weft__worker_t *worker, weft_task_t *
                                            weft_future_t *awaited) {
   worker->in_place++;
   weft__count_tick(worker);
+  weft__deck_t *forks = weft__forks_pause(worker);
   worker->current = child;
   atom_store(&parent->waiting_on, awaited, relaxed); /* ordered by the child's start: weft__task_run_for */
   weft__task_run_for(child, parent, awaited);
   worker = weft__worker();
   worker->current = parent;
   if (weft__unlikely(worker->sections > 0)) weft__section_left_open(worker);
+  weft__forks_go_on(worker, forks);
   /* asyncio would queue the parent now, behind whatever is ready, and begin a new pass. */
   if (worker->loop->alone) worker->pass_left = 0;
   return worker;
@@ -120,6 +123,7 @@ void weft__run_eagerly(weft_task_t *task) {
   weft__fiber_t *outer = worker->eager_return;
   weft__fiber_t *self = worker->fiber;
   worker->strand = NULL;
+  weft__deck_t *forks = weft__forks_pause(worker);
   worker->eager_return = self;
   worker->assigned = (weft__entry_t)&task->item;
   worker->fiber = fiber;
@@ -127,5 +131,6 @@ void weft__run_eagerly(weft_task_t *task) {
   worker->eager_return = outer;
   worker->strand = strand;
   worker->current = creator;
+  weft__forks_go_on(worker, forks);
   weft__after_switch(worker);
 }

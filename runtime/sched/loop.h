@@ -86,6 +86,12 @@ struct weft__worker {
   uint64_t task_numbers, task_numbers_end;
   uint64_t random;
   bool searching;
+  _Atomic(struct weft__deck *) forks; /* of the task that runs here, if it is in a tree of forks: fork.h */
+  struct weft__deck *decks;           /* pooled */
+  unsigned deck_count;
+  struct weft__deck *asked_deck; /* as thief: whom it asked for forks, and when */
+  unsigned asked_generation, fork_misses, fork_looks;
+  int64_t asked_at, revoked_at;
   weft__thread_t thread;
   weft__overflow_thread_t overflow;
   bool redundant;                    /* a spare that shall retire */
@@ -162,6 +168,11 @@ struct weft_loop {
   weft_strand_t *main_strand;     /* serial: everything runs in it */
   weft_strand_t *callback_strand; /* several workers: the loop's callbacks */
 
+  weft__spin_t forks_lock;
+  struct weft__deck *free_decks, *all_decks; /* under forks_lock, like the list */
+  weft__list_t listed_decks;                 /* suspended tasks' that have forks to be taken */
+  _Atomic(size_t) forks_listed;
+
   weft__shard_t shards[WEFT__SHARDS];
   _Atomic(uint64_t) task_numbers;
 
@@ -213,6 +224,10 @@ void weft__drop_item(weft_loop_t *loop, weft__item_t *item);
 /* ---- spawn.c, registry.c ---- */
 /* After a run: what is left of the worker's batch. */
 void weft__return_task_numbers(weft__worker_t *worker);
+/* A task for a stolen fork: no strand, nobody knows it yet; NULL without memory. Two references: the joiner's and the
+ * runtime's. It has an end hook, to be filled like its arguments, name and context. Start: registers and queues it here. */
+weft_task_t *weft__stolen_task_new(weft__worker_t *worker, int (*entry)(void *), size_t args_size);
+void weft__stolen_task_start(weft__worker_t *worker, weft_task_t *task);
 /* One worker: registers an injected task; for other items nothing. */
 void weft__registry_take_in(weft_loop_t *loop, weft__item_t *item);
 

@@ -163,7 +163,7 @@ bool weft__steal_any(weft__worker_t *thief) {
 }
 
 bool weft__work_anywhere(const weft_loop_t *loop) {
-  if (atom_load(&loop->inject_count, relaxed) > 0) return true;
+  if (atom_load(&loop->inject_count, relaxed) > 0 || atom_load(&loop->forks_listed, relaxed) > 0) return true;
   unsigned slots = atom_load(&loop->slots, acquire);
   for (unsigned i = 0; i < slots; i++)
     if (weft__ring_size(&weft__worker_at(loop, i)->ring) > 0) return true;

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/processors.h"
 #include "sched/blocking.h"
+#include "sched/fork.h"
 #include "sched/loop.h"
 #include "sched/strand.h"
 
@@ -116,6 +117,7 @@ int weft__loop_open(const weft_config_t *config, weft_loop_t **out) {
   loop->alone = workers == 1;
   loop->slow_callback_ns = WEFT__NS_PER_SECOND / 10;
   weft__list_init(&loop->injected);
+  weft__list_init(&loop->listed_decks);
   for (unsigned i = 0; i < WEFT__SHARDS; i++) weft__list_init(&loop->shards[i].tasks);
   weft__stacks_retain();
   weft__once(&describe_once, set_describe);
@@ -274,6 +276,7 @@ void weft__loop_empty(weft_loop_t *loop) {
   close_strands(loop);
   weft__monitor_destroy(loop);
   weft__spares_destroy(loop);
+  weft__decks_close(loop);
   close_workers(loop, loop->worker_count);
   loop->workers = NULL;
   weft__overflow_uninstall();

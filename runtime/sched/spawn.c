@@ -152,6 +152,21 @@ static WEFT__NOINLINE weft_task_t *create(weft_loop_t *loop, const weft_call_t *
   return task;
 }
 
+weft_task_t *weft__stolen_task_new(weft__worker_t *worker, int (*entry)(void *), size_t args_size) {
+  weft_task_t *task = weft__task_memory_take(worker, weft__task_class(args_size, true));
+  if (task == NULL) return NULL;
+  weft_call_t call = {.entry = entry, .size = args_size};
+  init_task(task, worker->loop, &call, NULL);
+  task->ending = true;
+  task->number = next_number(worker, worker->loop);
+  return task;
+}
+
+void weft__stolen_task_start(weft__worker_t *worker, weft_task_t *task) {
+  weft__registry_add(worker->loop, task);
+  weft__push(worker, (weft__entry_t)&task->item, true);
+}
+
 weft_task_t *weft__create_task_plain(weft_loop_t *loop, weft_call_t call, const weft_task_options_t *options) {
   return create(loop, &call, options, __builtin_return_address(0), WEFT__ENDING_NONE, NULL);
 }

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "sched/fibers.h"
+#include "sched/fork.h"
 #include "sched/strand.h"
 
 static __thread bool in_factory;
@@ -150,6 +151,7 @@ void weft__park(void (*after)(void *argument), void *argument) {
   weft_task_t *task = worker->current;
   if (weft__unlikely(worker->sections > 0)) weft__section_left_open(worker);
   task->fiber = worker->fiber;
+  weft__deck_t *forks = weft__forks_pause(worker);
   worker->current = NULL;
   worker->leaving = worker->strand;
   worker->strand = NULL;
@@ -169,6 +171,7 @@ void weft__park(void (*after)(void *argument), void *argument) {
   worker = weft__switch_to(worker, to);
   worker->current = task;
   task->fiber = NULL;
+  weft__forks_go_on(worker, forks);
   if (weft__unlikely(task->strand != NULL) && weft__strand_moves(task->strand) && worker->strand == NULL)
     weft__panic("task %s of a strand runs outside of it", weft_task_get_name(task));
 }
@@ -217,7 +220,7 @@ static void boundary_alone(weft__worker_t *worker) {
   weft__take_injected(worker);
   if (weft__ready_count(worker) > 0 || atom_load(&loop->stopping, relaxed)) {
     if (weft__reactor_waiting(worker->reactor) > 0) weft__reactor_poll(worker->reactor, 0);
-  } else {
+  } else if (!weft__forks_steal_suspended(worker)) {
     weft__sleep_alone(worker);
     weft__take_injected(worker);
   }

@@ -90,6 +90,7 @@ static enum verdict request_one(weft_task_t *task, weft__record_t *reason, bool 
   else if (task->cancel_tag != tag)
     task->cancel_tag = NULL;
   weft__word_unlock(&task->future.word, 0, WEFT__W_MUST_CANCEL);
+  weft__forks_ask(task); /* after the unlock: see weft__deck_enter */
   return ASKED;
 }
 

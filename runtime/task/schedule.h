@@ -54,6 +54,9 @@ bool weft__run_next_in_place(weft_task_t *child, weft_future_t *awaited);
 /* With one worker: false if asyncio would now let others run before the current task goes on. */
 bool weft__nothing_else_ready(void);
 
+/* A request was left with the task: if it runs, in a tree of forks (sched/fork.h), its next join looks. */
+void weft__forks_ask(weft_task_t *task);
+
 /* Starts a NEW task inside the caller, up to its first suspension (asyncio's eager start). */
 void weft__run_eagerly(weft_task_t *task);
 

@@ -143,6 +143,7 @@ weft_strand_t *weft__callback_strand(weft_loop_t *loop) {
   MODEL_CHECK(loop == model_loop);
   return NULL;
 }
+void weft__forks_ask(weft_task_t *task) { (void)task; }
 void weft__strand_unref(weft_strand_t *strand) { (void)strand; }
 bool weft__strand_moves(const weft_strand_t *strand) { return strand != NULL; }
 void weft__strand_requeue(weft_strand_t *strand, weft__item_t *item) {
