@@ -182,11 +182,11 @@ bool weft__forks_worth_a_look(weft__worker_t *lookout, const weft__worker_t *oth
   return true;
 }
 
-/* Spares come on top of as many workers as there are processors: they do not compute. */
+/* Spares come on top of as many workers as there are processors: they take nothing from who runs. */
 bool weft__forks_steal(weft__worker_t *thief) {
   weft_loop_t *loop = thief->loop;
-  if (weft__worker_is_spare(thief)) return false;
   if (weft__forks_steal_suspended(thief)) return true;
+  if (weft__worker_is_spare(thief)) return false;
   if (thief->asked_deck != NULL) follow_up(thief);
   unsigned slots = atom_load(&loop->slots, acquire);
   for (unsigned i = 1; i < slots; i++) {
