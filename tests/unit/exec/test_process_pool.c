@@ -1,7 +1,6 @@
 /* test_process_pool.c: pools of processes: results and errors that cross, crashes that break a pool or one job, limits,
  * initializers, and what is left behind: no process, no zombie, no descriptor, also after this program's sudden death.
  * ctest: timeout=120 */
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 
 #include "exec/thread_pool.h"
 #include "unit/exec/blocking.h"
+#include "unit/exec/processes.h"
 
 /* ---- functions of the processes ---------------------------------------------------------------------------------------- */
 
@@ -111,33 +111,6 @@ static int wait_for(weft_future_t *future) {
 }
 static int run_there(weft_executor_t *pool, weft_call_t call) { return wait_for(weft_executor_submit(pool, call)); }
 
-static int count_descriptors(void) {
-  int count = 0;
-  DIR *directory = opendir("/proc/self/fd");
-  while (readdir(directory) != NULL) count++;
-  closedir(directory);
-  return count;
-}
-
-/* Processes whose name is ours and that this test started: found by their group. */
-static int count_processes(const char *name) {
-  int count = 0;
-  DIR *directory = opendir("/proc");
-  for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-    char path[300], line[512] = "", comm[64] = "";
-    int pid, parent, group;
-    char state;
-    snprintf(path, sizeof path, "/proc/%s/stat", entry->d_name);
-    FILE *file = entry->d_name[0] >= '0' && entry->d_name[0] <= '9' ? fopen(path, "r") : NULL;
-    if (file == NULL) continue;
-    if (fgets(line, sizeof line, file) != NULL &&
-        sscanf(line, "%d (%63[^)]) %c %d %d", &pid, comm, &state, &parent, &group) == 5)
-      count += group == getpgrp() && strcmp(comm, name) == 0;
-    fclose(file);
-  }
-  closedir(directory);
-  return count;
-}
 static void await_processes(const char *name, int n) {
   while (count_processes(name) != n) nap(1);
 }
@@ -291,34 +264,6 @@ RUNS(a_crash_leaves_the_loop_alone) {
   return weft_executor_close(pool);
 }
 
-/* Processes are killed at random under load: each job ends once, with its result or the named error. */
-static void chaos(void **state) {
-  (void)state;
-  enum { AT_ONCE = 20 };
-  int before = count_descriptors(), results = 0, broken = 0, rounds = scaled(250);
-  weft_executor_t *pool = open_pool(3, WEFT_POOL_ISOLATE);
-  for (int round = 0; round < rounds; round++) {
-    weft_future_t *futures[AT_ONCE];
-    for (int i = 0; i < AT_ONCE; i++)
-      futures[i] = weft_executor_submit(pool, i % 7 == 3 ? crash_async(SIGKILL) : sleep_then_async(rand() % 2, i));
-    int pid = run_there(pool, get_pid_async());
-    if (pid > 0) kill(pid, SIGKILL); /* idle or in the middle of somebody's job */
-    for (int i = 0; i < AT_ONCE; i++) {
-      int rc = wait_for(futures[i]);
-      if (rc == WEFT_BROKEN_POOL)
-        broken++;
-      else
-        results += rc == i;
-      if (i % 7 == 3) assert_int_equal(rc, WEFT_BROKEN_POOL);
-    }
-  }
-  assert_int_equal(results + broken, rounds * AT_ONCE);
-  assert_true(broken >= rounds * 3 && broken <= rounds * 5); /* the crashers, and those hit by the killer */
-  assert_int_equal(weft_executor_close(pool), 0);
-  assert_int_equal(count_processes("weft-process"), 0);
-  assert_int_equal(count_descriptors(), before);
-}
-
 /* ---- settings ---------------------------------------------------------------------------------------------------------- */
 
 static void max_tasks_per_child(void **state) {
@@ -465,7 +410,6 @@ int main(void) {
       cmocka_unit_test(all_pending_jobs_fail),
       cmocka_unit_test(isolated_crashes),
       cmocka_unit_test(run_a_crash_leaves_the_loop_alone),
-      cmocka_unit_test(chaos),
       cmocka_unit_test(max_tasks_per_child),
       cmocka_unit_test(initializers),
       cmocka_unit_test(shutdown_cancels_and_waits),
