@@ -31,17 +31,19 @@ void weft__output_drop(weft__output_t *output);
 
 typedef struct weft__job weft__job_t;
 struct weft__job {
+  /* The first line is all that a thread needs of a job that goes well. */
   weft__link_t link;           /* the executor's */
   weft_executor_t *executor;   /* borrowed */
   weft_call_t *call;           /* borrowed from the job's owner */
   weft_contextvars_t *context; /* to run in; owned; NULL: an empty one */
-  enum weft__lane lane;
-  weft_job_t *ticket;      /* of a user's executor; NULL: none */
-  weft__output_t output;   /* the owner's, once the job is finished */
-  _Atomic(int) state;      /* enum weft__job_state */
-  _Atomic(bool) cancelled; /* somebody asked for its end while it runs */
   /* record is owned by the callee; NULL unless status < 0. The job may be gone when it returns. */
   void (*finish)(weft__job_t *job, int status, weft__record_t *record);
+  enum weft__lane lane;
+  _Atomic(int) state;      /* enum weft__job_state */
+  _Atomic(bool) cancelled; /* somebody asked for its end while it runs */
+
+  weft_job_t *ticket;    /* of a user's executor; NULL: none */
+  weft__output_t output; /* the owner's, once the job is finished */
 };
 
 typedef struct weft__executor_kind {

@@ -10,7 +10,8 @@ enum {
   WATCH_MAX_NS = 1600 * 1000,
   AGE_NS = 2000 * 1000,
   QUIET_LOOKS = 4,
-  SEARCH_NS = 10 * 1000
+  SEARCH_NS = 10 * 1000,
+  LOOK_NS = 2000
 };
 
 typedef weft__thread_pool_t pool_t;
@@ -200,14 +201,16 @@ static bool search(pool_t *pool) {
   pool->searching = true;
   uint64_t pushed = atom_load(&pool->pushed, relaxed);
   weft__spin_unlock(&pool->lock);
-  int64_t end = weft__clock_now() + SEARCH_NS;
+  int64_t now = weft__clock_now(), end = now + SEARCH_NS;
   bool found = false;
-  do {
-    for (unsigned i = 0; i < 32 && !found; i++) {
-      found = atom_load(&pool->pushed, relaxed) != pushed; /* relaxed: the lock is taken before anything else is read */
-      if (!found) atom_pause();
-    }
-  } while (!found && weft__clock_now() < end);
+  do { /* looks seldom: each look takes the line away from who submits, and jobs that come together are cheaper */
+    int64_t next = now + LOOK_NS;
+    do {
+      atom_pause();
+      now = weft__clock_now();
+    } while (now < next);
+    found = atom_load(&pool->pushed, relaxed) != pushed; /* relaxed: the lock is taken before anything else is read */
+  } while (!found && now < end);
   weft__spin_lock(&pool->lock);
   pool->searching = false;
   return found || weft__pool_runnable(pool);

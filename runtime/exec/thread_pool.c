@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -222,7 +223,7 @@ static void free_pool(weft_executor_t *executor) {
   pool_t *pool = pool_of(executor);
   WEFT__ASSERT(pool->threads == 0 && weft__list_empty(&pool->dead));
   if (pool->crew != NULL) pool->crew->free(pool);
-  weft__free(pool, sizeof *pool);
+  weft__free_aligned(pool, WEFT__CACHE_LINE, sizeof *pool);
 }
 
 const weft__executor_kind_t weft__thread_pool_kind = {.name = "thread pool",
@@ -240,8 +241,9 @@ unsigned weft__thread_pool_default_size(void) {
 
 int weft__thread_pool_open(const unsigned lanes[WEFT__LANES], const weft_thread_pool_options_t *options,
                            weft_executor_t **out) {
-  pool_t *pool = weft__alloc_zero(sizeof *pool);
+  pool_t *pool = weft__alloc_aligned(WEFT__CACHE_LINE, sizeof *pool);
   if (pool == NULL) return -ENOMEM;
+  memset(pool, 0, sizeof *pool);
   weft__executor_init(&pool->base, &weft__thread_pool_kind);
   for (unsigned i = 0; i < WEFT__LANES; i++) {
     weft__list_init(&pool->lanes[i].queue);

@@ -26,11 +26,12 @@
 
 typedef struct awaited {
   weft__job_t job;
-  weft_loop_t *loop;
   weft__spin_t lock;
-  weft_task_t *task; /* under lock: to be woken; NULL: nobody waits any more */
-  bool done;         /* under lock */
+  bool done;    /* under lock */
+  bool visitor; /* the thread is a visitor of the loop: exec/visitors.h */
   int status;
+  weft_task_t *task; /* under lock: to be woken; NULL: nobody waits any more */
+  weft_loop_t *loop;
   weft__record_t *record; /* owned */
 } awaited_t;
 
@@ -38,6 +39,7 @@ static void awaited_init(awaited_t *self, weft_call_t *call,
                          void (*finish)(weft__job_t *job, int status, weft__record_t *record)) {
   weft__job_init(&self->job, call, finish);
   self->loop = weft__current_loop();
+  self->visitor = false;
   weft__spin_init(&self->lock);
   self->task = weft__current_task();
   self->done = false;
@@ -55,11 +57,12 @@ static void announce(awaited_t *self, int status, weft__record_t *record) {
   self->status = status;
   self->record = record;
   self->done = true;
+  bool visitor = self->visitor;
   weft_task_t *task = self->task;
   if (task != NULL && !weft__word_wake(&task->future.word, WEFT__READY)) task = NULL;
   weft__spin_unlock(&self->lock);
   if (task != NULL) weft__schedule_task(task);
-  weft__visitor_leave(loop);
+  if (visitor) weft__visitor_leave(loop);
 }
 
 /* With the lock held on both sides. 0 or WEFT_CANCELLED; the job is done, or not. */
@@ -88,13 +91,17 @@ static int check(const weft_call_t *call, const char *what) {
   return deliver_pending_cancel();
 }
 
-static int submit(awaited_t *self, weft_executor_t *executor, weft_contextvars_t *context, enum weft__lane lane) {
+/* own: the executor is the loop's, which ends its threads before itself: they need not be counted as visitors, but for the
+ * virtual clock, which waits for them. */
+static int submit(awaited_t *self, weft_executor_t *executor, weft_contextvars_t *context, enum weft__lane lane,
+                  bool own) {
   self->job.context = context;
   self->job.lane = lane;
-  weft__visitor_enter(self->loop);
+  self->visitor = !own || self->loop->config.virtual_time;
+  if (self->visitor) weft__visitor_enter(self->loop);
   int rc = executor != NULL ? weft__job_submit(&self->job, executor, true) : weft_error()->code;
   if (rc == 0) return 0;
-  weft__visitor_leave(self->loop);
+  if (self->visitor) weft__visitor_leave(self->loop);
   weft_contextvars_unref(context);
   return rc;
 }
@@ -117,7 +124,7 @@ static bool call_off(awaited_t *self) {
 static void take_back(awaited_t *self) {
   weft_contextvars_unref(self->job.context);
   self->job.context = NULL;
-  weft__visitor_leave(self->loop);
+  if (self->visitor) weft__visitor_leave(self->loop);
 }
 
 /* ---- the job in the task's frame --------------------------------------------------------------------------------------- */
@@ -147,11 +154,14 @@ static int take_result(awaited_t *self, void *result, size_t size) {
   return rc == self->status ? answer(rc, self->record) : rc;
 }
 
+/* executor NULL: the default one. */
 static int run_framed(weft_executor_t *executor, weft_call_t *call, weft_contextvars_t *context, void *result,
                       size_t size) {
-  awaited_t self;
+  bool own = executor == NULL;
+  WEFT__CACHE_ALIGNED awaited_t self;
   awaited_init(&self, call, finish_framed);
-  int rc = submit(&self, executor, context, WEFT__LANE_USER);
+  if (own) executor = weft__default_executor(self.loop, WEFT__LANE_USER);
+  int rc = submit(&self, executor, context, WEFT__LANE_USER, own);
   if (rc < 0) return rc;
   weft__record_t *reason = NULL;
   weft_task_t *task = weft__current_task();
@@ -178,14 +188,12 @@ static int run_framed(weft_executor_t *executor, weft_call_t *call, weft_context
 int weft_to_thread(weft_call_t call) {
   int rc = check(&call, "weft_to_thread");
   if (rc < 0) return rc;
-  return run_framed(weft__default_executor(weft__current_loop(), WEFT__LANE_USER), &call, weft__context_of_new_task(),
-                    NULL, 0);
+  return run_framed(NULL, &call, weft__context_of_new_task(), NULL, 0);
 }
 
 static int run_there(weft_executor_t *executor, weft_call_t *call, void *result, size_t size, const char *what) {
   int rc = check(call, what);
   if (rc < 0) return rc;
-  if (executor == NULL) executor = weft__default_executor(weft__current_loop(), WEFT__LANE_USER);
   return run_framed(executor, call, NULL, result, size);
 }
 
@@ -236,7 +244,7 @@ static int run_owned(enum weft__lane lane, weft_call_t *call, void (*drop)(void 
   atom_init(&self->refs, 2);
   awaited_init(&self->base, &self->call, finish_owned);
   weft_executor_t *executor = weft__default_executor(self->base.loop, lane);
-  int rc = submit(&self->base, executor, weft__context_of_new_task(), lane);
+  int rc = submit(&self->base, executor, weft__context_of_new_task(), lane, true);
   if (rc < 0) {
     drop_args(self);
     weft__free(self, sizeof *self);

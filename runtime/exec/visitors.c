@@ -15,16 +15,18 @@ static void make(void) {
 
 void weft__visitor_enter(weft_loop_t *loop) {
   if (loop == NULL) return;
-  atom_add(&loop->external, 1, relaxed); /* relaxed: announced by somebody inside, whom the clock and the drain see */
+  /* relaxed: announced by somebody inside, whom the clock and the drain see */
+  if (loop->config.virtual_time) atom_add(&loop->external, 1, relaxed);
   atom_add(&loop->visitors, 1, relaxed);
 }
 
 void weft__visitor_leave(weft_loop_t *loop) {
   if (loop == NULL) return;
-  bool keeps_clock = loop->config.virtual_time;
-  /* release: what was queued comes before the clock may jump; partner: the loads in sched/idle.c */
-  atom_sub(&loop->external, 1, release);
-  if (keeps_clock) weft__wake_all(loop);
+  if (loop->config.virtual_time) {
+    /* release: what was queued comes before the clock may jump; partner: the loads in sched/idle.c */
+    atom_sub(&loop->external, 1, release);
+    weft__wake_all(loop);
+  }
   if (atom_sub(&loop->visitors, 1, seq_cst) != 1 || atom_load(&waiting, seq_cst) == 0) return;
   weft__once(&once, make);
   weft__mutex_lock(&mutex);

