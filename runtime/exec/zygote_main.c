@@ -113,7 +113,9 @@ static void spawn(void) {
     reply.rc = -EAGAIN;
   else if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
     reply.rc = -errno;
-  else if ((pid = fork()) < 0)
+  /* Without the handlers of pthread_atfork: libuv's would close the numbers of descriptors that are long gone here, and
+   * that name the sockets now. This process has one thread and holds no lock. */
+  else if ((pid = _Fork()) < 0)
     reply.rc = -errno;
   if (pid == 0) become_process(sockets[1], zygote);
   if (pid > 0) {

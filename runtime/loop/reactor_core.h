@@ -34,8 +34,10 @@ void weft__reactor_core_close(weft__reactor_t *reactor);
 bool weft__ready_deliver(weft__reactor_t *reactor, uint64_t data, uint64_t bits);
 
 /* By the implementation, for ready.c. */
-int weft__reactor_register(weft__reactor_t *reactor, int fd, uint64_t data); /* 0 or a negative errno */
-void weft__reactor_unregister(weft__reactor_t *reactor, int fd);
+int weft__reactor_register(weft__reactor_t *reactor, weft__ready_t *ready, uint64_t data); /* 0 or a negative errno */
+void weft__reactor_unregister(weft__reactor_t *reactor, weft__ready_t *ready);
+/* A bit of the object's word was cleared: its next event is wanted. Any thread. */
+void weft__reactor_rearm(weft__reactor_t *reactor, weft__ready_t *ready);
 void weft__reactor_free(weft__reactor_t *reactor); /* the last reference is gone */
 
 #endif

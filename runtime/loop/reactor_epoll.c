@@ -93,11 +93,16 @@ void weft__reactor_free(weft__reactor_t *core) {
 
 /* ---- registration ---- */
 
-int weft__reactor_register(weft__reactor_t *core, int fd, uint64_t data) {
-  return control(epoll_of(core), EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, data);
+int weft__reactor_register(weft__reactor_t *core, weft__ready_t *ready, uint64_t data) {
+  return control(epoll_of(core), EPOLL_CTL_ADD, ready->fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, data);
 }
 
-void weft__reactor_unregister(weft__reactor_t *core, int fd) { control(epoll_of(core), EPOLL_CTL_DEL, fd, 0, 0); }
+void weft__reactor_unregister(weft__reactor_t *core, weft__ready_t *ready) {
+  control(epoll_of(core), EPOLL_CTL_DEL, ready->fd, 0, 0);
+}
+
+/* The next edge is announced anyway. */
+void weft__reactor_rearm(weft__reactor_t *core, weft__ready_t *ready) { (void)core, (void)ready; }
 
 unsigned weft__reactor_interest(const weft__reactor_t *core) {
   return atom_load(&core->registered, relaxed) + (atom_load(&epoll_of_const(core)->uv, relaxed) != NULL);
@@ -226,24 +231,11 @@ static int deliver(epoll_reactor_t *reactor, const struct epoll_event *events, i
   return delivered;
 }
 
-/* Runs the libuv loop if it is due, and answers how long one may sleep: not at all after a run, whose callbacks may have
- * made something ready. */
-static int64_t limit_by_uv(weft__uv_t *uv, int64_t timeout_ns) {
-  int64_t due = weft__uv_deadline(uv);
-  if (due == WEFT__TIME_NEVER && !weft__uv_changed(uv)) return timeout_ns;
-  int64_t now = weft__clock_now();
-  if (weft__uv_changed(uv) || due <= now) {
-    weft__uv_run(uv);
-    return 0;
-  }
-  return timeout_ns < 0 || due - now < timeout_ns ? due - now : timeout_ns;
-}
-
 int weft__reactor_poll(weft__reactor_t *core, int64_t timeout_ns) {
   epoll_reactor_t *reactor = epoll_of(core);
   struct epoll_event events[BATCH];
   weft__uv_t *uv = atom_load(&reactor->uv, acquire);
-  if (weft__unlikely(uv != NULL)) timeout_ns = limit_by_uv(uv, timeout_ns);
+  if (weft__unlikely(uv != NULL)) timeout_ns = weft__uv_limit(uv, timeout_ns);
   if (timeout_ns != 0 && !weft__bell_lie_down(&reactor->bell)) timeout_ns = 0;
   int n = wait_for_events(reactor, events, timeout_ns);
   weft__bell_get_up(&reactor->bell); /* what was published before the ring is seen by the caller's look at the queues */

@@ -49,7 +49,7 @@ static int open_object(weft__reactor_t *reactor, int fd, bool owned, weft__ready
   atom_store(&ready->word, WEFT__READY_IN | WEFT__READY_OUT, relaxed);
   atom_store(&ready->users, 0, release);
   weft__spin_unlock(&ready->lock);
-  int rc = weft__reactor_register(reactor, fd, data);
+  int rc = weft__reactor_register(reactor, ready, data);
   if (rc < 0) {
     atom_store(&ready->users, WEFT__READY_CLOSING, relaxed);
     ready->fd = -1;
@@ -104,7 +104,7 @@ void weft__ready_shut(weft__ready_t *ready) {
 
 void weft__ready_close(weft__ready_t *ready) {
   /* A duplicate of the descriptor elsewhere would keep the registration alive: it goes first, by name. */
-  if (!atom_load(&ready->reactor->closed, acquire)) weft__reactor_unregister(ready->reactor, ready->fd);
+  if (!atom_load(&ready->reactor->closed, acquire)) weft__reactor_unregister(ready->reactor, ready);
   /* One step sets the bit and makes us a user, so that nobody finishes while we still touch the object. acq_rel: whoever
    * finishes has seen what every user did. Waiters that link later see the bit under the lock. */
   uint32_t users = atom_add(&ready->users, WEFT__READY_CLOSING + 1, acq_rel);
@@ -130,6 +130,7 @@ bool weft__ready_clear(weft__ready_t *ready, uint64_t seen, uint64_t bit) {
     /* acquire on failure: what we go on with is an event's word. Another direction may have cleared its bit: the same
      * sequence, so ours may go as well. */
   } while (!atom_cas_weak(&ready->word, &word, word & ~bit, acq_rel, acquire));
+  weft__reactor_rearm(ready->reactor, ready);
   return true;
 }
 

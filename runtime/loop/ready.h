@@ -73,6 +73,10 @@ typedef struct weft__ready {
   weft__list_t readers, writers;
   weft__reactor_t *reactor;
   struct weft__ready *free_next; /* under the table's lock */
+  /* reactor_uv.c's: the handle, under its loop's lock; whether it is on the list of wishes, and the next one there. */
+  void *watch;
+  _Atomic(bool) wished;
+  struct weft__ready *wish_next;
 } weft__ready_t;
 
 /* fd is non-blocking. On success the object owns it; it is "ready" for both, so that the first operation tries. */

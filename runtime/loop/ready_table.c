@@ -69,7 +69,9 @@ static bool grow(weft__ready_table_t *table) {
     weft__list_init(&ready->readers);
     weft__list_init(&ready->writers);
     ready->reactor = NULL;
-    ready->free_next = NULL;
+    ready->free_next = ready->wish_next = NULL;
+    ready->watch = NULL;
+    atom_init(&ready->wished, false);
   }
   weft__ready_t *none = NULL;
   if (!atom_cas(&table->chunk[k], &none, chunk, release, relaxed)) weft__free_aligned(chunk, WEFT__CACHE_LINE, bytes);

@@ -166,6 +166,17 @@ void weft__uv_run(weft__uv_t *uv) {
   weft__mutex_unlock(&uv->mutex);
 }
 
+int64_t weft__uv_limit(weft__uv_t *uv, int64_t timeout_ns) {
+  int64_t due = weft__uv_deadline(uv);
+  if (due == WEFT__TIME_NEVER && !weft__uv_changed(uv)) return timeout_ns;
+  int64_t now = weft__clock_now();
+  if (weft__uv_changed(uv) || due <= now) {
+    weft__uv_run(uv);
+    return 0;
+  }
+  return timeout_ns < 0 || due - now < timeout_ns ? due - now : timeout_ns;
+}
+
 int weft__uv_backend_fd(const weft__uv_t *uv) { return uv_backend_fd(&uv->loop); }
 unsigned weft__uv_wanted(const weft__uv_t *uv) { return atom_load(&uv->wanted, relaxed); }
 bool weft__uv_changed(const weft__uv_t *uv) { return atom_load(&uv->changed, acquire); }

@@ -35,6 +35,9 @@ unsigned weft__uv_wanted(const weft__uv_t *uv);
 int weft__uv_backend_fd(const weft__uv_t *uv);
 /* One round without waiting, unless somebody else has or wants the lock (then it stays marked as changed). */
 void weft__uv_run(weft__uv_t *uv);
+/* Runs it if it is due, and answers how long one may sleep: not at all after a run, whose callbacks may have made something
+ * ready. */
+int64_t weft__uv_limit(weft__uv_t *uv, int64_t timeout_ns);
 /* It was changed and not run since. */
 bool weft__uv_changed(const weft__uv_t *uv);
 /* When its earliest timer is due (monotonic ns), INT64_MAX without one, 0: at once. As of its last round. */

@@ -25,16 +25,18 @@ static unsigned received, calls; /* calls: on the descriptor, all of them before
 
 /* ---- the kernel -------------------------------------------------------------------------------------------------------- */
 
-int weft__reactor_register(weft__reactor_t *of, int fd, uint64_t data) {
+int weft__reactor_register(weft__reactor_t *of, weft__ready_t *object, uint64_t data) {
   (void)of;
-  (void)fd;
+  (void)object;
   event_data = data;
   atom_xchg(&registered, 1, acq_rel);
   return 0;
 }
-void weft__reactor_unregister(weft__reactor_t *of, int fd) {
+void weft__reactor_rearm(weft__reactor_t *of, weft__ready_t *object) { (void)of, (void)object; }
+
+void weft__reactor_unregister(weft__reactor_t *of, weft__ready_t *object) {
   (void)of;
-  (void)fd;
+  (void)object;
   MODEL_CHECK(atom_load(&open_files, acquire) == 1); /* EPOLL_CTL_DEL comes before close */
   atom_xchg(&registered, 0, acq_rel);
 }

@@ -16,7 +16,6 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/threads.h"
-#include "loop/reactor_epoll.h"
 #include "loop/ready.h"
 
 static long scaled(long n) {
@@ -142,6 +141,44 @@ static void another_thread_delivers(void **state) {
   weft__reactor_close(reactor);
 }
 
+struct owner {
+  weft__reactor_t *reactor;
+  _Atomic(bool) stop;
+};
+
+static int poll_until_stopped(void *argument) {
+  struct owner *owner = argument;
+  while (!atom_load(&owner->stop, relaxed)) weft__reactor_poll(owner->reactor, -1);
+  return 0;
+}
+
+/* What another thread clears while the owner sleeps is reported all the same: a lost event hangs the test. */
+static void a_clear_reaches_a_sleeper(void **state) {
+  (void)state;
+  struct owner owner = {.reactor = open_reactor()};
+  int fds[2];
+  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+  weft__ready_t *ready = NULL;
+  assert_int_equal(weft__ready_open(owner.reactor, fds[0], &ready), 0);
+  while (weft__reactor_poll(owner.reactor, 0) > 0) continue;
+  weft__thread_t thread;
+  assert_int_equal(weft__thread_start(&thread, poll_until_stopped, &owner, "owner"), 0);
+  for (long i = scaled(200); i > 0; i--) {
+    while (!weft__reactor_asleep(owner.reactor)) sched_yield();
+    assert_true(weft__ready_clear(ready, weft__ready_load(ready), WEFT__READY_IN));
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    while (!(weft__ready_load(ready) & WEFT__READY_IN)) sched_yield();
+    char byte;
+    assert_int_equal(read(fds[0], &byte, 1), 1);
+  }
+  atom_store(&owner.stop, true, relaxed);
+  weft__reactor_ring(owner.reactor);
+  assert_int_equal(weft__thread_join(thread), 0);
+  weft__ready_close(ready);
+  close(fds[1]);
+  weft__reactor_close(owner.reactor);
+}
+
 /* ---- time ---- */
 
 static void sleep_keeps_its_time(weft__reactor_t *reactor) {
@@ -163,16 +200,6 @@ static void time_passes_precisely(void **state) {
   (void)state;
   weft__reactor_t *reactor = open_reactor();
   sleep_keeps_its_time(reactor);
-  weft__reactor_close(reactor);
-}
-
-static void time_passes_on_an_old_kernel(void **state) {
-  (void)state;
-  weft__reactor_t *reactor = open_reactor();
-  weft__reactor_force_timerfd(reactor);
-  sleep_keeps_its_time(reactor);
-  weft__reactor_ring(reactor);
-  assert_int_equal(weft__reactor_poll(reactor, INT64_MAX), 0);
   weft__reactor_close(reactor);
 }
 
@@ -208,7 +235,6 @@ static void nothing_is_left_behind(void **state) {
   weft__alloc_counting(true);
   for (int i = 0; i < 50; i++) {
     weft__reactor_t *reactor = open_reactor();
-    if (i % 2 == 0) weft__reactor_force_timerfd(reactor);
     if (i % 3 == 0) assert_non_null(weft__reactor_uv(reactor, NULL));
     weft__reactor_poll(reactor, 0);
     weft__reactor_close(reactor);
@@ -225,15 +251,8 @@ static void memory_runs_out(void **state) {
   weft__reactor_t *reactor = NULL;
   weft__alloc_fail_after(1);
   assert_int_equal(weft__reactor_open(&reactor), -ENOMEM);
-  assert_null(reactor);
-  reactor = open_reactor();
-  int error = 0;
-  weft__alloc_fail_after(1);
-  assert_null(weft__reactor_uv(reactor, &error));
-  assert_int_equal(error, -ENOMEM);
   weft__alloc_fail_after(-1);
-  assert_non_null(weft__reactor_uv(reactor, &error));
-  weft__reactor_close(reactor);
+  assert_null(reactor);
   assert_int_equal(count_descriptors(), before);
 }
 
@@ -243,8 +262,8 @@ int main(void) {
       cmocka_unit_test(no_ring_is_lost),
       cmocka_unit_test(a_ring_publishes_what_came_before),
       cmocka_unit_test(another_thread_delivers),
+      cmocka_unit_test(a_clear_reaches_a_sleeper),
       cmocka_unit_test(time_passes_precisely),
-      cmocka_unit_test(time_passes_on_an_old_kernel),
       cmocka_unit_test(a_signal_ends_the_sleep),
       cmocka_unit_test(nothing_is_left_behind),
       cmocka_unit_test(memory_runs_out),

@@ -118,8 +118,10 @@ static void an_event_between_load_and_clear_survives(void **state) {
   assert_int_equal(read(pair.mine, &byte, 1), -1);
   assert_int_equal(errno, EAGAIN);
   assert_int_equal(write(pair.peer, "x", 1), 1);
-  assert_int_equal(weft__reactor_poll(reactor, -1), 1); /* "ready" is set; it was already */
-  assert_false(weft__ready_clear(pair.ready, seen, WEFT__READY_IN));
+  /* "Ready" is set; it was already. With epoll the clear is refused; the portable reactor watches only for what is clear,
+   * and reports it afterwards. */
+  drain_events(reactor);
+  if (weft__ready_clear(pair.ready, seen, WEFT__READY_IN)) assert_int_equal(weft__reactor_poll(reactor, 0), 1);
   assert_true(weft__ready_load(pair.ready) & WEFT__READY_IN);
   assert_int_equal(read(pair.mine, &byte, 1), 1);
   /* The other direction's clear is no event. */
@@ -169,7 +171,7 @@ static void a_reset_readies_both(void **state) {
   assert_true(wait_for(pair.ready, WEFT__READY_OUT, &writer));
   assert_int_equal(write(pair.mine, "unread", 6), 6);
   close(pair.peer); /* with unread data: ECONNRESET */
-  while (!(weft__ready_load(pair.ready) & WEFT__READY_HUP)) weft__reactor_poll(reactor, -1);
+  while (reader.woken == 0 || writer.woken == 0) weft__reactor_poll(reactor, -1);
   assert_int_equal(reader.woken, 1);
   assert_int_equal(writer.woken, 1);
   weft__ready_close(pair.ready);
