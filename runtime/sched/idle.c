@@ -70,7 +70,8 @@ void weft__wake_one(weft_loop_t *loop) {
     /* Nobody. A pusher that trusted our `searching` meanwhile may have met a sleeper that came after our look. */
     atom_store(&loop->searching, 0, seq_cst);
     atom_fence_seq_cst();
-  } while (atom_load(&loop->idle_count, relaxed) > 0 && weft__work_anywhere(loop));
+    /* By the bits, not the count: that stays behind while somebody is preempted between the two, and we would spin. */
+  } while (find_idle(loop) != NOBODY && weft__work_anywhere(loop));
 }
 
 void weft__wake_worker(weft__worker_t *worker) {
@@ -185,11 +186,18 @@ void weft__look_around(weft__worker_t *worker) {
   if (stalled != NULL) weft__steal(worker, stalled);
 }
 
+/* By whoever leaves. Who gives the role up rings a sleeper, which takes it; but that one may be claimed by a waker at the
+ * same time and leave as well. So it too looks, and rings another: either it finds the role free, or its bit was cleared
+ * before the role was given up, and then it was not the one that was found. */
 static void hand_on_lookout(weft__worker_t *worker) {
   weft_loop_t *loop = worker->loop;
-  unsigned mine = worker->index + 1;
-  if (!atom_cas(&loop->lookout, &mine, 0, seq_cst, relaxed)) return;
-  atom_store(&loop->lookout_dozes, false, seq_cst);
+  unsigned lookout = atom_load(&loop->lookout, seq_cst);
+  if (lookout == worker->index + 1) {
+    atom_store(&loop->lookout_dozes, false, seq_cst); /* while the role is ours: the next one's word is its own */
+    atom_store(&loop->lookout, 0, seq_cst);
+  } else if (lookout != 0) {
+    return;
+  }
   unsigned next = find_idle(loop);
   if (next != NOBODY) weft__reactor_ring(weft__worker_at(loop, next)->reactor);
 }

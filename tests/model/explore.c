@@ -15,7 +15,7 @@
 
 #include "model/machine.h"
 
-enum { CHOICES = 40000 };
+enum { CHOICES = 40000, RANDOM_RUNS = 10000 };
 enum mode { SYSTEMATIC, RANDOM, REPLAY };
 
 typedef struct answer {
@@ -181,10 +181,10 @@ static bool try_all(outcome_t *outcome, unsigned long limit) {
   }
 }
 
-static void explore(outcome_t *outcome, unsigned bound, unsigned long limit, unsigned long random_runs, uint64_t seed) {
+static void explore(outcome_t *outcome, int bound, unsigned long limit, unsigned long random_runs, uint64_t seed) {
   *outcome = (outcome_t){.exhausted = -1};
   search.mode = SYSTEMATIC;
-  for (search.bound = 0; search.bound <= bound && !outcome->violated; search.bound++) {
+  for (search.bound = 0; (int)search.bound <= bound && !outcome->violated; search.bound++) {
     if (!try_all(outcome, limit)) break;
     outcome->exhausted = (int)search.bound;
   }
@@ -249,13 +249,12 @@ static int usage(void) {
 int main(int argc, char **argv) {
   const char *only = NULL, *schedule = NULL;
   long bound = -1;
-  unsigned long limit = 3000000, random_runs = 20000;
+  unsigned long limit = 3000000, random_runs = 0;
+  double factor = 1;
   uint64_t seed = 1;
   const char *scale = getenv("WEFT_TEST_SCALE"); /* the inner loop looks less far */
-  if (scale != NULL && strtod(scale, NULL) < 1) {
-    limit = (unsigned long)((double)limit * strtod(scale, NULL)) + 1000;
-    random_runs = (unsigned long)((double)random_runs * strtod(scale, NULL)) + 100;
-  }
+  if (scale != NULL && strtod(scale, NULL) < 1) factor = strtod(scale, NULL);
+  limit = (unsigned long)((double)limit * factor) + 1000;
   for (int i = 1; i < argc; i += 2) {
     const char *value = i + 1 < argc ? argv[i + 1] : NULL;
     if (value == NULL) return usage();
@@ -285,7 +284,9 @@ int main(int argc, char **argv) {
     double started = seconds_now();
     outcome_t outcome;
     search.steps = 0;
-    explore(&outcome, bound >= 0 ? (unsigned)bound : scenario->bound, limit, random_runs,
+    unsigned long usual = scenario->random != 0 ? scenario->random : RANDOM_RUNS;
+    explore(&outcome, bound >= 0 ? (int)bound : scenario->bound, limit,
+            random_runs != 0 ? random_runs : (unsigned long)((double)usual * factor) + 100,
             seed * 0x9E3779B97F4A7C15u + 1);
     printf("%s | %s | bound %d | %lu executions | %lu random | %lu steps | %.1f s | %s\n",
            outcome.violated ? "VIOLATED" : "holds", scenario->name, outcome.exhausted, outcome.executions,

@@ -31,7 +31,8 @@ static inline void clock_join(vclock_t *into, const vclock_t *from) {
 typedef struct location {
   const volatile void *address; /* NULL: free */
   uint64_t users;               /* bits of the threads that ever used it, in whatever execution */
-  bool shared;                  /* more than one: accesses are places to preempt */
+  bool written;                 /* by one of them, ever */
+  bool shared;                  /* written, and by more than one user: accesses are places to preempt */
   uint64_t execution;           /* the fields below belong to this one */
   vclock_t clock;               /* released by its last store */
   uint32_t watched[MODEL_THREADS];
@@ -49,6 +50,7 @@ typedef enum thread_state { ABSENT, READY, PAUSED, ENDED } thread_state_t;
 typedef struct thread {
   weft__context_t context;
   thread_state_t state;
+  bool ticks;                       /* PAUSED, and time may pass for it */
   bool woken;                       /* since the last pause somebody stored to what it has read */
   uint32_t watches;                 /* location.watched equal to this: it has read it since its last pause */
   vclock_t clock, acquired, fenced; /* acquired: by relaxed loads, until a fence; fenced: at the last fence */
@@ -66,6 +68,7 @@ typedef struct machine {
   uint64_t execution;             /* number of the running one, never 0 */
   unsigned steps;                 /* accesses so far in it */
   unsigned preemptions, late;     /* spent */
+  unsigned ticks;                 /* how often time has passed */
   bool sharing_grew;              /* a location that is not `shared` yet got its second user */
   bool tracing, all_shared;
   bool checking; /* setup and check: nobody races */

@@ -25,11 +25,15 @@ static location_t *find_location(const volatile void *address) {
   return location;
 }
 
-static void use(location_t *location) {
+static bool worth_sharing(const location_t *location) {
+  return location->written && (location->users & (location->users - 1)) != 0;
+}
+
+static void use(location_t *location, bool write) {
   if (machine.current == MAIN) return;
-  uint64_t bit = UINT64_C(1) << machine.current;
-  location->users |= bit;
-  if (location->users != bit && !location->shared) machine.sharing_grew = true;
+  location->users |= UINT64_C(1) << machine.current;
+  location->written = location->written || write;
+  if (!location->shared && worth_sharing(location)) machine.sharing_grew = true;
 }
 
 void memory_share(void) {
@@ -165,10 +169,10 @@ static void tick(thread_t *self) { self->clock.at[machine.current]++; }
 
 static const char *const ORDERS_OF_MAIN = "an atomic access outside of an execution's threads";
 
-static location_t *begin(const volatile void *address, const char *where) {
+static location_t *begin(const volatile void *address, bool write, const char *where) {
   races_check_address(address, where);
   location_t *location = find_location(address);
-  use(location);
+  use(location, write);
   machine.steps++;
   if (shared(location)) preemption_point();
   return location;
@@ -176,19 +180,20 @@ static location_t *begin(const volatile void *address, const char *where) {
 
 static void say(const char *where, uint64_t value) {
   if (!machine.tracing) return;
-  const char *name = strrchr(where, '/');
-  trace("%5u T%u %s = %#llx", machine.steps, machine.current, name != NULL ? name + 1 : where,
-        (unsigned long long)value);
+  const char *name = where; /* the file without its folders */
+  for (const char *p = where; *p != ':'; p++)
+    if (*p == '/') name = p + 1;
+  trace("%5u T%u %s = %#llx", machine.steps, machine.current, name, (unsigned long long)value);
 }
 
 void model_init(volatile void *address, size_t size, uint64_t value) {
-  if (machine.current != MAIN) use(find_location(address));
+  if (machine.current != MAIN) use(find_location(address), true);
   write_memory(address, size, value);
 }
 
 uint64_t model_load(const volatile void *address, size_t size, enum model_order order, const char *where) {
   if (machine.current == MAIN) return read_memory(address, size);
-  location_t *location = begin(address, where);
+  location_t *location = begin(address, false, where);
   thread_t *self = &machine.threads[machine.current];
   uint64_t value;
   const pending_store_t *own = find_buffered(self, location, true);
@@ -210,7 +215,7 @@ void model_store(volatile void *address, size_t size, uint64_t value, enum model
     write_memory(address, size, value);
     return;
   }
-  location_t *location = begin(address, where);
+  location_t *location = begin(address, true, where);
   thread_t *self = &machine.threads[machine.current];
   say(where, value);
   if (order == MODEL_acquire || order == MODEL_acq_rel) model_fail("%s: a store of that order", where);
@@ -224,7 +229,7 @@ void model_store(volatile void *address, size_t size, uint64_t value, enum model
 /* The common part of read-modify-writes: afterwards memory holds what is the newest of all. */
 static location_t *begin_rmw(const volatile void *address, const char *where) {
   if (machine.current == MAIN) model_fail("%s: %s", where, ORDERS_OF_MAIN);
-  location_t *location = begin(address, where);
+  location_t *location = begin(address, true, where);
   drain(machine.current);
   arrivals(location);
   location->watched[machine.current] = machine.threads[machine.current].watches;

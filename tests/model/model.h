@@ -20,7 +20,9 @@ typedef struct model_scenario {
   void (*run)(unsigned index); /* the body of the thread of that number */
   void (*check)(void);         /* after each execution; may be NULL */
   bool may_rest;               /* threads that wait for ever at the end are no deadlock: check decides */
-  unsigned bound;              /* preemptions (and, as many again, late stores) up to which all schedules are tried */
+  int bound;                   /* preemptions (and, as many again, late stores) up to which all schedules are tried;
+                                * -1: none, there are too many even without preemptions */
+  unsigned long random;        /* random schedules; 0: the usual number */
 } model_scenario_t;
 
 extern const model_scenario_t model_scenarios[]; /* ends with a name of NULL */
@@ -44,6 +46,10 @@ void model_forget(void);
     model_forget();                                                                                                    \
     while (atom_load((word), acquire) == (value)) model_pause();                                                       \
   } while (0)
+/* A sleep with a limit, in the place of model_pause: also ends, with false, when nobody else can run, which is how time
+ * passes here. Time passes at most MODEL_TICKS times in an execution: then somebody waits in vain. */
+bool model_pause_or_tick(void);
+enum { MODEL_TICKS = 60 };
 /* sys_membarrier(PRIVATE_EXPEDITED): everybody's buffered stores become visible. */
 void model_membarrier(void);
 /* In a trace: a line of the model's own. */

@@ -41,6 +41,15 @@ static void leave(void) {
   unsigned able[MODEL_THREADS], n = 0;
   for (unsigned i = 0; i < machine.thread_count; i++)
     if (can_run(i)) able[n++] = i;
+  if (n == 0) { /* time passes, for one of them */
+    for (unsigned i = 0; i < machine.thread_count; i++)
+      if (machine.threads[i].state == PAUSED && machine.threads[i].ticks) able[n++] = i;
+    if (n > 0) {
+      if (machine.ticks++ == MODEL_TICKS) model_fail("time passes, and nothing comes of it");
+      switch_to(able[n > 1 ? choose(CHOICE_NEXT, n) : 0]);
+      return;
+    }
+  }
   if (n == 0) {
     switch_to(MAIN);
     return;
@@ -84,6 +93,22 @@ void model_pause(void) {
   model_forget();
 }
 
+bool model_pause_or_tick(void) {
+  thread_t *self = &machine.threads[machine.current];
+  if (!self->woken) {
+    self->state = PAUSED;
+    self->ticks = true;
+    leave();
+    self->ticks = false;
+    self->state = READY;
+  }
+  /* Resumed because of a store that was late: it has arrived, so this counts as woken too. */
+  bool woken = self->woken;
+  if (machine.tracing && !woken) trace("      T%u: time passes", machine.current);
+  model_forget();
+  return woken;
+}
+
 void model_forget(void) {
   thread_t *self = &machine.threads[machine.current];
   self->woken = false;
@@ -105,7 +130,7 @@ unsigned thread_add(void (*fn)(void *arg), void *arg) {
   unsigned index = machine.thread_count++;
   thread_t *thread = &machine.threads[index];
   thread->state = READY;
-  thread->woken = false;
+  thread->woken = thread->ticks = false;
   thread->watches = 1;
   memset(&thread->clock, 0, sizeof thread->clock);
   if (machine.current != MAIN) {
@@ -137,7 +162,7 @@ void threads_run(void) {
   machine.execution++;
   machine.thread_count = 0;
   machine.current = MAIN;
-  machine.steps = machine.preemptions = machine.late = 0;
+  machine.steps = machine.preemptions = machine.late = machine.ticks = 0;
   machine.failed = false;
   memory_reset();
   races_reset();
