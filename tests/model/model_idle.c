@@ -115,6 +115,15 @@ unsigned weft__spares_active(const weft_loop_t *of) {
   return 0;
 }
 void weft__monitor_wake(weft_loop_t *of) { (void)of; }
+bool weft__forks_steal(weft__worker_t *thief) { /* model_fork.c has forks */
+  (void)thief;
+  return false;
+}
+bool weft__forks_worth_a_look(weft__worker_t *lookout, const weft__worker_t *other) {
+  (void)lookout;
+  (void)other;
+  return false;
+}
 
 /* ---- workers ------------------------------------------------------------------------------------------------------------- */
 
@@ -300,7 +309,7 @@ const model_scenario_t model_scenarios[] = {
      .run = run_push,
      .check = check_all_ran,
      .may_rest = true,
-     .bound = 3},
+     .bound = 2},
     {.name = "idle.submit",
      .property = "no lost wake-up: foreign submits are run, without the lookout",
      .threads = 4,
