@@ -49,6 +49,7 @@
 #include <weft/futures.h>
 #include <weft/gather.h>
 #include <weft/generators.h>
+#include <weft/inspect.h>
 #include <weft/iterators.h>
 #include <weft/locks.h>
 #include <weft/once.h>

@@ -17,7 +17,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-IO, PROCESSES, LATER = "later: streams and transports", "later: subprocesses and signals", "later: introspection"
+IO, PROCESSES, LATER = "later: streams and transports", "later: subprocesses and signals", "later: from another process"
 
 # group: [(asyncio, names here) or (asyncio, reason)]
 FEATURES = {
@@ -101,7 +101,14 @@ FEATURES = {
         ("debug mode, slow_callback_duration",
          "weft_loop_set_debug weft_loop_get_debug weft_loop_set_slow_callback_duration"),
         ("logger 'asyncio'", "weft_loop_set_logger"),
-        ("call graph, ps, pstree", LATER),
+        ("Task.get_stack, print_stack", "weft_task_get_stack weft_task_print_stack"),
+        ("Task.get_coro", "weft_task_get_coro"),
+        ("repr(task), repr(future)", "weft_task_repr weft_future_repr"),
+        ("isinstance(future, Task)", "weft_future_task"),
+        ("capture_call_graph", "weft_capture_call_graph weft_call_graph_free"),
+        ("format_call_graph, print_call_graph", "weft_format_call_graph weft_print_call_graph"),
+        ("Future._asyncio_awaited_by, Task._fut_waiter", "weft_future_awaited_by weft_task_waiting_on"),
+        ("python -m asyncio ps, pstree", LATER),
     ],
     "Threads and executors": [
         ("to_thread", "weft_to_thread weft_to_thread_owned"),

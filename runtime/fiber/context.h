@@ -39,6 +39,9 @@ void weft__context_switch(weft__context_t *from, const weft__context_t *to);
 /* Where every made context begins (context_<arch>.S): calls what lies on its stack, and is the last frame of every
  * backtrace. */
 void weft__context_start(void);
+/* Calls fn(arg) as if the saved context had done it: an unwinder that starts in fn comes to the context's frames next. What
+ * *context points to must not be resumed meanwhile. */
+void weft__context_as_caller(const weft__context_t *context, void (*fn)(void *), void *arg);
 
 /* Prepares a first run of start(arg) on the stack [stack_low, stack_high), whose end is a multiple of 16; start never
  * returns. */

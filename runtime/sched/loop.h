@@ -231,6 +231,9 @@ void weft__return_task_numbers(weft__worker_t *worker);
  * runtime's. It has an end hook, to be filled like its arguments, name and context. Start: registers and queues it here. */
 weft_task_t *weft__stolen_task_new(weft__worker_t *worker, int (*entry)(void *), size_t args_size);
 void weft__stolen_task_start(weft__worker_t *worker, weft_task_t *task);
+/* Every unfinished task that is registered, under a lock: visit is short, and may add a reference. A loop of one worker
+ * that runs shows its tasks to its own thread only. */
+void weft__registry_visit(weft_loop_t *loop, void (*visit)(weft_task_t *task, void *data), void *data);
 /* One worker: registers an injected task; for other items nothing. */
 void weft__registry_take_in(weft_loop_t *loop, weft__item_t *item);
 

@@ -39,6 +39,17 @@ void weft__registry_remove(weft_loop_t *loop, weft_task_t *task) {
   weft__spin_unlock(&shard->lock);
 }
 
+void weft__registry_visit(weft_loop_t *loop, void (*visit)(weft_task_t *task, void *data), void *data) {
+  if (loop->alone && weft_loop_is_running(loop) && weft__current_loop() != loop) return;
+  for (unsigned i = 0; i < WEFT__SHARDS; i++) {
+    weft__shard_t *shard = &loop->shards[i];
+    weft__spin_lock(&shard->lock);
+    for (weft__link_t *link = shard->tasks.head.next; link != &shard->tasks.head; link = link->next)
+      visit(weft__container_of(link, weft_task_t, registry), data);
+    weft__spin_unlock(&shard->lock);
+  }
+}
+
 struct collection {
   weft_task_t **tasks;
   size_t size, count;

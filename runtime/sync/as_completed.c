@@ -34,6 +34,7 @@ struct completions {
   bool timed_out;
   weft__deadline_t *deadline;
   weft_strand_t *strand;
+  weft_task_t *task; /* who made it, a reference; NULL: a callback */
   size_t count;
   entry_t entries[];
 };
@@ -52,6 +53,7 @@ static void drop(completions_t *all, size_t refs) {
   /* acq_rel: what every holder did happens before the memory goes */
   if (atom_sub(&all->refs, refs, acq_rel) != refs) return;
   if (all->strand != NULL) weft__strand_unref(all->strand);
+  weft_task_unref(all->task);
   weft__free(all, size_of(all->count));
 }
 
@@ -116,6 +118,7 @@ static completions_t *new_completions(weft_future_t *const futures[], const size
   weft__list_init(&all->waiters);
   all->left = all->count = count;
   weft_task_t *task = weft__current_task();
+  all->task = weft_task_ref(task);
   all->strand = task != NULL ? task->strand : NULL;
   if (all->strand != NULL) weft__strand_ref(all->strand);
   for (size_t i = 0; i < count; i++) {
@@ -138,7 +141,8 @@ static int start(iterator_t *it, weft_future_t *const futures[], size_t n, int64
   weft__free(first, n * sizeof *first);
   if (all == NULL) return -ENOMEM;
   for (size_t i = 0; i < count; i++)
-    weft__future_watch(all->entries[i].future, &all->entries[i].watch, one_done, all->strand);
+    weft__future_watch_for(all->entries[i].future, &all->entries[i].watch, one_done, NULL, all->strand,
+                           weft_task_future(all->task));
   it->completions = all;
   if (count == 0 || limit == WEFT__TIME_NEVER) return 0;
   all->deadline = weft__deadline_open(loop, weft__time_add(weft__loop_now(loop), limit), all->strand, time_is_up, all);

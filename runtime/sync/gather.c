@@ -18,10 +18,11 @@
  * The waiter runs children over calls in place, one after the other, as long as each is the oldest ready entry: that is
  * the order in which the worker would take them. With one worker asyncio has two hops from the last child's end to the
  * waiter's next step. If nothing else is ready they cannot be told from none; else they are taken (end_in_place). */
-#include <weft/gather.h>
+#include "sync/gather.h"
 
 #include <errno.h>
 #include <string.h>
+#include <weft/gather.h>
 
 #include "base/alloc.h"
 #include "base/spin.h"
@@ -274,7 +275,7 @@ static void watch_children(gather_t *gather) {
     child->watch.future = NULL;
     if (weft__future_done(gather->children[i])) continue;
     watched++;
-    weft__future_watch_early(gather->children[i], &child->watch, child_done, child_counted, gather->strand);
+    weft__future_watch_for(gather->children[i], &child->watch, child_done, child_counted, gather->strand, outer);
   }
   if (watched < n) {
     atom_sub(&outer->word, (n - watched) * WEFT__W_REFERENCE, relaxed); /* not the last: we have ours */
@@ -389,6 +390,20 @@ int weft_gather_futures(weft_future_t *const futures[], size_t n, int statuses[]
 int weft_gather_tasks(weft_task_t *const tasks[], size_t n, int statuses[], unsigned flags) {
   /* A task starts with its future: the arrays hold the same addresses. */
   return gather_futures((weft_future_t *const *)tasks, n, statuses, flags, "weft_gather_tasks");
+}
+
+/* ---- looking at it ----------------------------------------------------------------------------------------------------- */
+
+weft_future_t *const *weft__gather_children(weft_future_t *future, size_t *count) {
+  if (future->cancel_hook != cancel_gather) return NULL;
+  *count = gather_of(future)->count;
+  return gather_of(future)->children;
+}
+
+weft_future_t *weft__gather_of_child(weft_task_t *task) {
+  if (task->ending != WEFT__ENDING_AFTER || weft__task_ending(task)->fn != child_ended) return NULL;
+  gather_t *gather = weft__task_ending(task)->data;
+  return &gather->outer;
 }
 
 /* ---- over calls -------------------------------------------------------------------------------------------------------- */

@@ -67,6 +67,10 @@ weft_gen_t *weft__gen_current(void) {
   return gen->runner == task ? gen : NULL; /* else: a task that is run in place on the body's stack */
 }
 
+weft__fiber_t *weft__gen_caller_of(const weft__fiber_t *fiber) {
+  return fiber->entry == body_main ? ((weft_gen_t *)fiber->arg)->caller : NULL;
+}
+
 int weft__gen_suspend(weft_gen_t *gen) {
   gen->phase = WEFT__GEN_SUSPENDED;
   weft__switch_fiber(gen->caller);

@@ -69,6 +69,8 @@ void weft__gen_free(weft_gen_t *gen);
 
 /* The generator in whose body the caller runs; NULL: in none. */
 weft_gen_t *weft__gen_current(void);
+/* If a generator's body suspended on this fiber: the one that resumed it. NULL: it is no such fiber. */
+weft__fiber_t *weft__gen_caller_of(const weft__fiber_t *fiber);
 /* To the one that resumed it, and back: what the yield answers. */
 int weft__gen_suspend(weft_gen_t *gen);
 

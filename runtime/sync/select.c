@@ -165,7 +165,7 @@ static enum weft__queue_step try_queue(state_t *state, int index) {
 static void watch(state_t *state, entry_t *entry, weft_future_t *future) {
   entry->watched = true;
   atom_add(&state->refs, 1, relaxed); /* we hold one */
-  weft__future_watch(future, &entry->watch, future_done, state->strand);
+  weft__future_watch_for(future, &entry->watch, future_done, NULL, state->strand, &weft__current_task()->future);
 }
 
 /* Registers what is not registered, and looks at everything again. True: a case was done or chosen for good. */

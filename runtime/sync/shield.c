@@ -46,7 +46,7 @@ int weft__wait_shielded(weft_future_t *future, bool cancel, const char *what) {
   weft__awaiter_init(&shield->awaiter);
   shield->strand = weft__current_task()->strand;
   if (shield->strand != NULL) weft__strand_ref(shield->strand);
-  weft__future_watch(future, &shield->watch, inner_done, shield->strand);
+  weft__future_watch_for(future, &shield->watch, inner_done, NULL, shield->strand, &weft__current_task()->future);
   if (cancel) weft__future_cancel(future, NULL);
   weft__spin_lock(&shield->lock);
   rc = weft__awaiter_park(&shield->awaiter, &shield->lock);

@@ -183,7 +183,7 @@ weft_task_t *weft_taskgroup_create_task(weft_taskgroup_t *public_group, weft_cal
   bool late = child->asked;
   weft__spin_unlock(&group->lock);
   if (late) (void)weft__task_cancel(task, NULL);
-  weft__future_watch(&task->future, &child->watch, child_done, group->parent->strand);
+  weft__future_watch_for(&task->future, &child->watch, child_done, NULL, group->parent->strand, &group->parent->future);
   return task;
 }
 

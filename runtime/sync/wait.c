@@ -148,7 +148,8 @@ int weft_wait(weft_future_t *const futures[], size_t n, int return_when, double 
     }
   }
   for (size_t i = 0; i < count; i++)
-    weft__future_watch(waiting->entries[i].future, &waiting->entries[i].watch, one_done, waiting->strand);
+    weft__future_watch_for(waiting->entries[i].future, &waiting->entries[i].watch, one_done, NULL, waiting->strand,
+                           &weft__current_task()->future);
   weft__spin_lock(&waiting->lock);
   rc = weft__awaiter_park(&waiting->awaiter, &waiting->lock);
   weft__deadline_close(deadline);

@@ -59,7 +59,8 @@ typedef struct weft__watch {
   /* May be NULL. Called by whoever completes the future, on whatever thread, once the outcome is published; only claims
    * and counts. False: that was all, fn will not run. True: fn runs, with its hop. */
   bool (*early)(struct weft__watch *watch);
-  bool callback; /* a user's done callback */
+  bool callback;         /* a user's done callback */
+  weft_future_t *waiter; /* see weft__future_watch_for; NULL: on nobody's behalf */
 } weft__watch_t;
 
 void weft__future_init(weft_future_t *future, weft_loop_t *loop, enum weft__future_kind kind, size_t value_size);
@@ -68,6 +69,10 @@ void weft__future_watch(weft_future_t *future, weft__watch_t *watch, void (*fn)(
                         weft_strand_t *strand);
 void weft__future_watch_early(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *),
                               bool (*early)(weft__watch_t *), weft_strand_t *strand);
+/* The same on behalf of `waiter`, a task's future or one that stands for others: what is told of who waits for this one. It
+ * has to be alive as long as the watch is in the list. early may be NULL. */
+void weft__future_watch_for(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *),
+                            bool (*early)(weft__watch_t *), weft_strand_t *strand, weft_future_t *waiter);
 /* For users' done callbacks: in the loop's callbacks' strand. */
 void weft__future_watch_callback(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *));
 /* True: it will not run. False: it has run, is running, or is queued. */

@@ -107,7 +107,7 @@ int weft__future_complete(weft_future_t *future, enum weft__outcome outcome, con
 }
 
 static void watch_future(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *),
-                         bool (*early)(weft__watch_t *), weft_strand_t *strand, bool callback) {
+                         bool (*early)(weft__watch_t *), weft_strand_t *strand, bool callback, weft_future_t *waiter) {
   watch->node.kind = WEFT__NODE_WATCH;
   weft__link_init(&watch->node.link);
   weft__link_init(&watch->item.link);
@@ -117,6 +117,7 @@ static void watch_future(weft_future_t *future, weft__watch_t *watch, void (*fn)
   watch->fn = fn;
   watch->early = early;
   watch->callback = callback;
+  watch->waiter = waiter;
   if (lock_pending(future)) {
     weft__list_push_back(&future->nodes, &watch->node.link);
     weft__word_unlock(&future->word, 0, WEFT__W_NODES);
@@ -131,16 +132,21 @@ static void watch_future(weft_future_t *future, weft__watch_t *watch, void (*fn)
 
 void weft__future_watch(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *),
                         weft_strand_t *strand) {
-  watch_future(future, watch, fn, NULL, strand, false);
+  watch_future(future, watch, fn, NULL, strand, false, NULL);
 }
 
 void weft__future_watch_early(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *),
                               bool (*early)(weft__watch_t *), weft_strand_t *strand) {
-  watch_future(future, watch, fn, early, strand, false);
+  watch_future(future, watch, fn, early, strand, false, NULL);
+}
+
+void weft__future_watch_for(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *),
+                            bool (*early)(weft__watch_t *), weft_strand_t *strand, weft_future_t *waiter) {
+  watch_future(future, watch, fn, early, strand, false, waiter);
 }
 
 void weft__future_watch_callback(weft_future_t *future, weft__watch_t *watch, void (*fn)(weft__watch_t *)) {
-  watch_future(future, watch, fn, NULL, weft__callback_strand(future->loop), true);
+  watch_future(future, watch, fn, NULL, weft__callback_strand(future->loop), true, NULL);
 }
 
 bool weft__future_unwatch(weft_future_t *future, weft__watch_t *watch) {

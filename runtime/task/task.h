@@ -106,6 +106,8 @@ uint64_t weft__task_run_for(weft_task_t *task, weft_task_t *parent, weft_future_
 bool weft__task_pass_on_cancel(weft_task_t *task, weft_future_t *future);
 /* The task's name as text of its own, without asking for memory, when it has no name: for reports in a bad hour. */
 const char *weft__task_describe(const weft_task_t *task, char text[], size_t size);
+/* The name, cut to size - 1; also while another thread renames it. */
+void weft__task_copy_name(weft_task_t *task, char *name, size_t size);
 /* Ends a NEW task, the current one, that cannot be started. */
 void weft__task_fail_start(weft_task_t *task, int code);
 /* Ends a NEW task that will never run (loop closed): outcome cancelled, without queueing anything twice. */

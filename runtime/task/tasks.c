@@ -81,7 +81,8 @@ static inline void finish(weft_task_t *task, int status) {
   finish_slowly(task, status, registered);
 }
 
-void weft__task_run(weft_task_t *task) {
+/* Frames of their own, this and weft__task_run_for: inspect/stack.c looks for them. */
+WEFT__NOINLINE void weft__task_run(weft_task_t *task) {
   int status;
   if (weft__unlikely(
           weft__word_start(&task->future.word))) /* cancelled before its first step: no line of the body runs */
@@ -99,7 +100,7 @@ void weft__task_run(weft_task_t *task) {
  *     MUST_CANCEL and pass it on ourselves (then our child has it too, before it began);
  *   - after the child's end: either the canceller finds no waiting_on and leaves MUST_CANCEL with the parent, where our
  *     caller finds it, or we find its LOCK and wait until it has taken its reference to what is awaited. */
-uint64_t weft__task_run_for(weft_task_t *task, weft_task_t *parent, weft_future_t *awaited) {
+WEFT__NOINLINE uint64_t weft__task_run_for(weft_task_t *task, weft_task_t *parent, weft_future_t *awaited) {
   bool cancelled = weft__word_start(&task->future.word);
   atom_fence_after_rmw();
   if (weft__unlikely(weft__word_unlocked(&parent->future.word) & WEFT__W_MUST_CANCEL) &&
@@ -251,6 +252,15 @@ int weft_task_set_name(weft_task_t *task, const char *name) {
   weft__word_unlock(&task->future.word, 0, 0);
   if (old != NULL) weft__free(old, strlen(old) + 1);
   return 0;
+}
+
+void weft__task_copy_name(weft_task_t *task, char *name, size_t size) {
+  weft__word_lock(&task->future.word);
+  if (task->name != NULL)
+    snprintf(name, size, "%s", task->name);
+  else
+    snprintf(name, size, "Task-%llu", (unsigned long long)task->number);
+  weft__word_unlock(&task->future.word, 0, 0);
 }
 
 weft_task_t *weft_current_task(void) { return weft__current_task(); }
