@@ -144,13 +144,18 @@ static void note_suspended(raw_stack_t *stack, weft_task_t *task) {
 
 /* ---- what is told of them ------------------------------------------------------------------------------------------------ */
 
+static void cut_end(char *name, const char *suffix) {
+  size_t length = strlen(name), cut = strlen(suffix);
+  if (length > cut && strcmp(name + length - cut, suffix) == 0) name[length - cut] = '\0';
+}
+
 /* gcc's names of parts and copies of functions are f.cold, f.isra.0; f_entry_ unpacks the arguments of a call of f, and may
- * hold f's body. */
+ * hold f's body; weft_f_sized is written weft_f. */
 static void cut_suffix(char *name) {
   char *dot = strchr(name, '.');
   if (dot != NULL && dot != name) *dot = '\0';
-  size_t length = strlen(name), suffix = strlen("_entry_");
-  if (length > suffix && strcmp(name + length - suffix, "_entry_") == 0) name[length - suffix] = '\0';
+  cut_end(name, "_entry_");
+  if (strncmp(name, "weft_", 5) == 0) cut_end(name, "_sized");
 }
 
 void weft__frame_at(weft__symbols_t *symbols, const void *address, weft_frame_t *frame) {

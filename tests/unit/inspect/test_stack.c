@@ -135,7 +135,7 @@ static const struct suspension {
 } suspensions[] = {
     {await_call, "weft_sleep"},     {future, "weft_await_future"},   {join, "weft_join"},
     {acquire, "weft_lock_acquire"}, {wait_event, "weft_event_wait"}, {permit, "weft_semaphore_acquire"},
-    {get, "weft_queue_get_sized"},  {gather_both, "weft_gather_n"},  {wait_first, "weft_wait"},
+    {get, "weft_queue_get"},        {gather_both, "weft_gather_n"},  {wait_first, "weft_wait"},
     {shielded, "weft_shield"},      {wait_for, "weft_sleep"},
 };
 
