@@ -26,9 +26,9 @@
  * forks that nobody has begun are not run: their joins answer zero bytes. What runs goes on to its end (WEFT_FORK_STATUS
  * tells it), and WEFT_FORK_RUN answers the reason, once all has ended.
  *
- * Depth. Recursion through WEFT_CALL and WEFT_JOIN goes on to further stacks when one is full; forks beyond a tree's 4000
- * open ones per task are run at once. Both end with -ENOMEM when memory does. A plain call of a function that forks,
- * fib(weft_head_, n), is not checked.
+ * Depth. Recursion through WEFT_CALL and WEFT_JOIN goes on to further stacks when one is full, and ends with -ENOMEM when
+ * there is no memory for one, or when close to a million forks of one task are open. A loop that forks more than a million
+ * children before it joins any aborts with the task's name. A plain call, fib(weft_head_, n), is not checked.
  *
  * Misuse. Compiled with WEFT_FORK_CHECKS, a fork that is never joined and a join of another function than was forked
  * last abort with the task's name; without it only what is seen on the slow paths and at the tree's end does. */
@@ -43,7 +43,7 @@ extern "C" {
 enum {
   WEFT_FORK_ARGS_BYTES = 48,
   WEFT_FORK_VALUE_BYTES = 16,
-  WEFT_FORK_DECK_BYTES_ = 256 * 1024, /* a task's slots, aligned to this */
+  WEFT_FORK_DECK_BYTES_ = 64 * 1024 * 1024, /* of address space: a task's slots; aligned to twice this */
 };
 
 #if !defined WEFT_FORK_CHECKS && defined WEFT_DEBUG_CHECKS
@@ -79,9 +79,9 @@ struct weft_fork_deck_ {
 /* ---- what the macros call: use the macros ---- */
 WEFT_API WEFT_NODISCARD int weft_fork_run_(const char *name, weft_fork_work_fn fn, weft_fork_slot_t *record,
                                            int fenced);
-WEFT_API void weft_fork_full_(weft_fork_slot_t *head, weft_fork_work_fn fn, weft_fork_slot_t *record);
+WEFT_API void weft_fork_full_(weft_fork_slot_t *head) __attribute__((noreturn));
 WEFT_API void weft_fork_deep_(weft_fork_slot_t *head, weft_fork_work_fn fn, weft_fork_slot_t *record);
-WEFT_API WEFT_NODISCARD weft_fork_slot_t *weft_fork_settle_(weft_fork_slot_t *slot, weft_fork_work_fn fn);
+WEFT_API void weft_fork_settle_(weft_fork_slot_t *slot, weft_fork_work_fn fn);
 WEFT_API int weft_fork_status_(const weft_fork_slot_t *head);
 WEFT_API void weft_fork_fail_(weft_fork_slot_t *head, int status);
 WEFT_API void weft_fork_misused_(weft_fork_slot_t *head, const char *fn, const char *how);
@@ -96,22 +96,27 @@ WEFT_API void weft_fork_misused_(weft_fork_slot_t *head, const char *fn, const c
 #define WEFT_FORK_LIKELY_(x) __builtin_expect(!!(x), 1)
 
 WEFT_FORK_INLINE_ const struct weft_fork_deck_ *weft_fork_deck_of_(const weft_fork_slot_t *head) {
-  return (const struct weft_fork_deck_ *)((uintptr_t)head & ~((uintptr_t)WEFT_FORK_DECK_BYTES_ - 1));
+  return (const struct weft_fork_deck_ *)((uintptr_t)head & ~((uintptr_t)2 * WEFT_FORK_DECK_BYTES_ - 1));
 }
+/* The deck ends where this bit of the address turns on. */
 WEFT_FORK_INLINE_ bool weft_fork_is_full_(const weft_fork_slot_t *head) {
-  return ((uintptr_t)head & (WEFT_FORK_DECK_BYTES_ - 1)) == WEFT_FORK_DECK_BYTES_ - sizeof *head;
+  return ((uintptr_t)head & WEFT_FORK_DECK_BYTES_) != 0;
 }
-WEFT_FORK_INLINE_ bool weft_fork_has_room_(const weft_fork_slot_t *head) {
+/* Any slot of the deck will do, and the line before the first. */
+WEFT_FORK_INLINE_ bool weft_fork_has_room_(const weft_fork_slot_t *slot) {
 #if defined __x86_64__
+  int full;
+  __asm__("cmpq %%rsp, %1" : "=@cca"(full) : "m"(weft_fork_deck_of_(slot)->stack_low));
+  return !full;
+#else
   uintptr_t sp;
-  __asm__("mov %%rsp, %0" : "=r"(sp));
-#elif defined __aarch64__
-  uintptr_t sp;
+#if defined __aarch64__
   __asm__("mov %0, sp" : "=r"(sp));
 #else
-  uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+  sp = (uintptr_t)__builtin_frame_address(0);
 #endif
-  return sp >= weft_fork_deck_of_(head)->stack_low;
+  return sp >= weft_fork_deck_of_(slot)->stack_low;
+#endif
 }
 /* release: a thief that sees the function sees the arguments. */
 WEFT_FORK_INLINE_ void weft_fork_publish_(weft_fork_slot_t *slot, weft_fork_work_fn fn) {
@@ -202,12 +207,6 @@ WEFT_FORK_INLINE_ bool weft_fork_take_back_(weft_fork_slot_t *slot) {
     memcpy(&value_, record_.data.bytes, sizeof value_);                                                                \
     return value_;                                                                                                     \
   }                                                                                                                    \
-  WEFT_FORK_COLD_ void fn##_fork_full_(weft_fork_slot_t *head_ WEFT_FORK_LIST_ params) {                               \
-    struct fn##_fork_args_ args_ = {WEFT_FORK_LIST_ init};                                                             \
-    weft_fork_slot_t record_;                                                                                          \
-    memcpy(record_.data.bytes, &args_, sizeof args_);                                                                  \
-    weft_fork_full_(head_, fn##_fork_work_, &record_);                                                                 \
-  }                                                                                                                    \
   WEFT_UNUSED static inline int fn##_fork_run_(R *out_ WEFT_FORK_LIST_ params) {                                       \
     struct fn##_fork_args_ args_ = {WEFT_FORK_LIST_ init};                                                             \
     weft_fork_slot_t record_;                                                                                          \
@@ -217,10 +216,7 @@ WEFT_FORK_INLINE_ bool weft_fork_take_back_(weft_fork_slot_t *slot) {
     return rc_;                                                                                                        \
   }                                                                                                                    \
   WEFT_FORK_INLINE_ weft_fork_slot_t *fn##_fork_push_(weft_fork_slot_t *head_ WEFT_FORK_LIST_ params) {                \
-    if (!WEFT_FORK_LIKELY_(!weft_fork_is_full_(head_))) {                                                              \
-      fn##_fork_full_(head_ WEFT_FORK_LIST_ names);                                                                    \
-      return head_;                                                                                                    \
-    }                                                                                                                  \
+    if (!WEFT_FORK_LIKELY_(!weft_fork_is_full_(head_))) weft_fork_full_(head_);                                        \
     WEFT_FORK_CHECK_(head_->work == NULL, head_, #fn, "is forked over a fork that was never joined");                  \
     struct fn##_fork_args_ args_ = {WEFT_FORK_LIST_ init};                                                             \
     memcpy(head_->data.bytes, &args_, sizeof args_);                                                                   \
@@ -228,18 +224,18 @@ WEFT_FORK_INLINE_ bool weft_fork_take_back_(weft_fork_slot_t *slot) {
     return head_ + 1;                                                                                                  \
   }                                                                                                                    \
   WEFT_FORK_INLINE_ R fn##_fork_call_(weft_fork_slot_t *head_ WEFT_FORK_LIST_ params) {                                \
-    if (WEFT_FORK_LIKELY_(weft_fork_has_room_(head_))) return fn(head_ WEFT_FORK_LIST_ names);                         \
+    if (WEFT_FORK_LIKELY_(weft_fork_has_room_(head_ - 1))) return fn(head_ WEFT_FORK_LIST_ names);                     \
     return fn##_fork_deep_(head_ WEFT_FORK_LIST_ names);                                                               \
   }                                                                                                                    \
-  WEFT_FORK_COLD_ R fn##_fork_value_(weft_fork_slot_t *slot_) {                                                        \
+  WEFT_FORK_COLD_ R fn##_fork_settle_(weft_fork_slot_t *slot_) {                                                       \
     R value_;                                                                                                          \
+    weft_fork_settle_(slot_, fn##_fork_work_);                                                                         \
     memcpy(&value_, slot_->data.bytes, sizeof value_);                                                                 \
     return value_;                                                                                                     \
   }                                                                                                                    \
   WEFT_FORK_INLINE_ R fn##_fork_join_(weft_fork_slot_t **head_) {                                                      \
     weft_fork_slot_t *slot_ = *head_ - 1;                                                                              \
-    WEFT_FORK_CHECK_(weft_fork_is_full_(*head_) || slot_->work == fn##_fork_work_, *head_, #fn,                        \
-                     "is joined, which is not what was forked last");                                                  \
+    WEFT_FORK_CHECK_(slot_->work == fn##_fork_work_, *head_, #fn, "is joined, which is not what was forked last");     \
     if (WEFT_FORK_LIKELY_(weft_fork_take_back_(slot_) && weft_fork_has_room_(slot_))) {                                \
       struct fn##_fork_args_ args_;                                                                                    \
       memcpy(&args_, slot_->data.bytes, sizeof args_);                                                                 \
@@ -247,9 +243,8 @@ WEFT_FORK_INLINE_ bool weft_fork_take_back_(weft_fork_slot_t *slot) {
       *head_ = slot_;                                                                                                  \
       return fn(slot_ WEFT_FORK_LIST_ fields);                                                                         \
     }                                                                                                                  \
-    slot_ = weft_fork_settle_(slot_, fn##_fork_work_);                                                                 \
     *head_ = slot_;                                                                                                    \
-    return fn##_fork_value_(slot_);                                                                                    \
+    return fn##_fork_settle_(slot_);                                                                                   \
   }                                                                                                                    \
   struct fn##_fork_args_
 

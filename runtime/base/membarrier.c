@@ -8,17 +8,16 @@
 #include "base/atomics.h"
 #include "base/base.h"
 
-enum answer { UNKNOWN, YES, NO };
-static _Atomic(int) answer; /* enum answer; two threads may ask at once and find the same */
 static _Atomic(bool) forbidden;
 
 static int call(int command) { return (int)syscall(SYS_membarrier, command, 0, 0); }
 
-bool weft__membarrier_available(void) {
 #ifdef WEFT__ATOM_THREAD_SANITIZER
-  (void)answer;
-  return false; /* it cannot see one */
+bool weft__membarrier_available(void) { return false; } /* it cannot see one */
 #else
+bool weft__membarrier_available(void) {
+  enum { UNKNOWN, YES, NO };
+  static _Atomic(int) answer; /* two threads may ask at once, and find the same */
   if (atom_load(&forbidden, relaxed)) return false;
   int known = atom_load(&answer, relaxed);
   if (weft__unlikely(known == UNKNOWN)) {
@@ -29,8 +28,8 @@ bool weft__membarrier_available(void) {
     atom_store(&answer, known, relaxed);
   }
   return known == YES;
-#endif
 }
+#endif
 
 void weft__membarrier(void) { WEFT__ASSERT(call(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0); }
 

@@ -74,6 +74,11 @@ void weft_fork_misused_(weft_fork_slot_t *head, const char *fn, const char *how)
   weft__panic("task %s: %s %s", task != NULL ? weft_task_get_name(task) : "(ended)", fn, how);
 }
 
+void weft_fork_full_(weft_fork_slot_t *head) {
+  weft_task_t *task = weft__deck_of(head - 1)->task;
+  weft__panic("task %s: more than a million forks are open", weft_task_get_name(task));
+}
+
 static void check_owner(const weft__deck_t *deck) {
   if (weft__unlikely(deck->task == NULL || deck->task != weft__current_task()))
     weft__panic("task %s uses the forks of task %s",
@@ -95,18 +100,29 @@ static void further_main(void *argument) {
   weft__switch_fiber(further->back);
 }
 
+/* Recursion ends in an orderly way before the slots do. */
+enum { KEPT_SLOTS = 64 * 1024 };
+
+static WEFT__COLD void fail_memory(weft__deck_t *deck, const char *why) {
+  weft_ignore(weft_fail(-ENOMEM, "task %s: no memory for deeper recursion: %s", weft_task_get_name(deck->task), why));
+  weft__tree_fail(deck->tree, -ENOMEM, weft__last_record());
+}
+
 void weft_fork_deep_(weft_fork_slot_t *head, weft_fork_work_fn fn, weft_fork_slot_t *record) {
   weft__deck_t *deck = weft__deck_of(head);
   if (weft__unlikely(status_of(deck->tree) != 0)) {
     no_value(record);
     return;
   }
+  if (weft__unlikely(head >= weft__deck_end(deck) - KEPT_SLOTS)) {
+    fail_memory(deck, "too many forks are open");
+    no_value(record);
+    return;
+  }
   further_t further = {.fn = fn, .head = head, .record = record, .back = weft__running_fiber()};
   weft__fiber_t *fiber = weft__loop_fiber_new(WEFT__FIBER_DEFAULT_USABLE, further_main, &further);
   if (fiber == NULL) {
-    weft_ignore(weft_fail(-ENOMEM, "no memory for a further stack of task %s: %s", weft_task_get_name(deck->task),
-                          weft__stacks_error()));
-    weft__tree_fail(deck->tree, -ENOMEM, weft__last_record());
+    fail_memory(deck, weft__stacks_error());
     no_value(record);
     return;
   }
@@ -130,65 +146,6 @@ static void run_here(weft__deck_t *deck, weft_fork_slot_t *head, weft_fork_work_
     no_value(record);
   else
     weft__fork_call(deck, head, fn, record);
-}
-
-/* ---- forks that find no slot ------------------------------------------------------------------------------------------- */
-
-struct weft__spilled {
-  weft_fork_work_fn fn;
-  unsigned char value[WEFT_FORK_VALUE_BYTES];
-};
-
-void weft__forks_drop_spilled(weft__deck_t *deck) {
-  weft__free(deck->spilled, deck->spilled_room * sizeof *deck->spilled);
-  deck->spilled = NULL;
-  deck->spilled_room = 0;
-}
-
-static bool make_room(weft__deck_t *deck) {
-  if (deck->spilled_count < deck->spilled_room) return true;
-  size_t room = deck->spilled_room != 0 ? 2 * deck->spilled_room : 64, size = sizeof *deck->spilled;
-  weft__spilled_t *grown = weft__realloc(deck->spilled, deck->spilled_room * size, room * size);
-  if (grown == NULL) return false;
-  deck->spilled = grown;
-  deck->spilled_room = room;
-  return true;
-}
-
-/* Runs it at once. head is the deck's end, and stays: from the first such value to the last join of one, limit is ALL, so
- * that those joins come to weft_fork_settle_. Without memory for the value the tree fails, and only the number counts. */
-void weft_fork_full_(weft_fork_slot_t *head, weft_fork_work_fn fn, weft_fork_slot_t *record) {
-  weft__deck_t *deck = weft__deck_of(head);
-  check_owner(deck);
-  run_here(deck, head, fn, record);
-  if (make_room(deck)) {
-    deck->spilled[deck->spilled_count].fn = fn;
-    memcpy(deck->spilled[deck->spilled_count].value, record->data.bytes, WEFT_FORK_VALUE_BYTES);
-  } else {
-    weft__tree_fail(deck->tree, -ENOMEM, weft__record_oom());
-  }
-  if (deck->spilled_count++ > 0) return;
-  deck->below_spilled = atom_load(weft__slot_fn(head - 1), relaxed);
-  weft__spin_lock(&deck->lock);
-  weft__deck_hold(deck);
-  weft__spin_unlock(&deck->lock);
-}
-
-static weft_fork_slot_t *take_spilled(weft__deck_t *deck, weft_fork_slot_t *end, weft_fork_work_fn fn) {
-  atom_store(weft__slot_fn(end - 1), deck->below_spilled, release); /* the join has taken it for its own */
-  size_t at = --deck->spilled_count;
-  no_value(end);
-  if (at < deck->spilled_room && status_of(deck->tree) == 0) {
-    if (deck->spilled[at].fn != fn) weft_fork_misused_(end, "WEFT_JOIN", "of another function than was forked last");
-    memcpy(end->data.bytes, deck->spilled[at].value, WEFT_FORK_VALUE_BYTES);
-  }
-  if (at == 0) {
-    weft__forks_drop_spilled(deck);
-    weft__spin_lock(&deck->lock);
-    weft__deck_set_limit(deck);
-    weft__spin_unlock(&deck->lock);
-  }
-  return end;
 }
 
 /* ---- the slow join ----------------------------------------------------------------------------------------------------- */
@@ -242,11 +199,10 @@ static void move_split(weft__deck_t *deck, const weft_fork_slot_t *slot) {
   atom_store(&deck->split, split, relaxed);
 }
 
-/* The join of slot, whose fn is NULL already. Answers the new head; the value lies in its data. */
-weft_fork_slot_t *weft_fork_settle_(weft_fork_slot_t *slot, weft_fork_work_fn fn) {
+/* The join of slot, whose fn is NULL already; leaves the value in its data. */
+void weft_fork_settle_(weft_fork_slot_t *slot, weft_fork_work_fn fn) {
   weft__deck_t *deck = weft__deck_of(slot);
   check_owner(deck);
-  if (weft__unlikely(deck->spilled_count > 0)) return take_spilled(deck, slot + 1, fn);
   weft__spin_lock(&deck->lock);
   bool asked = deck->asked, turn = deck->turn, stolen = atom_load(&deck->top, relaxed) > slot;
   deck->asked = deck->turn = false;
@@ -260,7 +216,6 @@ weft_fork_slot_t *weft_fork_settle_(weft_fork_slot_t *slot, weft_fork_work_fn fn
     join_stolen(deck, slot, fn);
   else
     run_here(deck, slot, fn, slot);
-  return slot;
 }
 
 /* ---- suspending -------------------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* fork.h: decks of fork slots: fork and join in slots of the task, as in weft/fork.h.
  *
- * A deck is 256 KiB of address space, aligned to that: its head, then slots of 64 bytes. It belongs to one task from the
+ * A deck is 64 MiB of address space, of which touched pages cost memory: its head, then slots of 64 bytes. It is aligned
+ * to twice that, so that one bit of a slot's address tells where it ends. It belongs to one task from the
  * beginning of a tree (weft_fork_run_), or of a stolen fork, to its end, and is pooled in between; its memory stays a deck
  * until the loop is closed, so that a thief may hold a stale pointer to it.
  *
@@ -9,7 +10,7 @@
  *
  * Invariants: a slot's fn != NULL exactly while it is forked and not joined, and above the head all are NULL. Joins are
  * strictly last in, first out. top <= split. limit == split, or ALL while somebody wants the owner to come by the slow
- * path: a thief that asks for work, a cancellation, values that were spilled. limit, top, split and generation are
+ * path: a thief that asks for work, a cancellation, the early end of the tree. limit, top, split and generation are
  * written under the lock. fn is written by the owner alone; state by the thief under the lock (the task that runs it)
  * and by that task at its end, and reset by the owner after the join.
  *
@@ -39,8 +40,6 @@ typedef struct weft__tree {
   bool fenced;            /* the program's joins have a fence of their own */
 } weft__tree_t;
 
-typedef struct weft__spilled weft__spilled_t;
-
 typedef struct weft__deck {
   /* Line 0: what the fast paths read: struct weft_fork_deck_. */
   _Atomic(uintptr_t) limit;
@@ -55,16 +54,13 @@ typedef struct weft__deck {
   weft_task_t *task;                 /* whose forks these are; NULL: pooled. Under lock */
   weft__tree_t *tree;                /* under lock */
   weft_contextvars_t *context;       /* owned: what thieves start with. Under lock */
-  /* Line 2: the owner's. */
-  WEFT__CACHE_ALIGNED weft__spilled_t *spilled; /* values of forks that found no slot; a stack */
-  size_t spilled_count, spilled_room;
-  weft_fork_work_fn below_spilled; /* fn of the last real slot meanwhile */
-  struct weft__deck *next;         /* in a pool */
-  struct weft__deck *all_next;     /* of all decks, under forks_lock */
-  weft__link_t listed_link;        /* of a suspended task's: loop->listed_decks, under forks_lock */
-  _Atomic(bool) listed;            /* changed under forks_lock, set by the owner alone, which peeps */
-  weft__link_t run_link;           /* of a stolen fork's: tree->runs, under the tree's lock */
-  bool told;                       /* under the tree's lock: its task was cancelled with the tree */
+  /* Line 2: lists. */
+  WEFT__CACHE_ALIGNED struct weft__deck *next; /* in a pool */
+  struct weft__deck *all_next;                 /* of all decks, under forks_lock */
+  weft__link_t listed_link;                    /* of a suspended task's: loop->listed_decks, under forks_lock */
+  _Atomic(bool) listed;                        /* changed under forks_lock, set by the owner alone, which peeps */
+  weft__link_t run_link;                       /* of a stolen fork's: tree->runs, under the tree's lock */
+  bool told;                                   /* under the tree's lock: its task was cancelled with the tree */
   WEFT__CACHE_ALIGNED weft_fork_slot_t slots[];
 } weft__deck_t;
 
@@ -76,11 +72,11 @@ _Static_assert(offsetof(weft__deck_t, stack_low) == offsetof(struct weft_fork_de
 enum { WEFT__FORK_DONE = 1 }; /* in a slot's state, beside the task: the value is there */
 
 static inline weft__deck_t *weft__deck_of(const weft_fork_slot_t *slot) {
-  return (weft__deck_t *)((uintptr_t)slot & ~((uintptr_t)WEFT_FORK_DECK_BYTES_ - 1));
+  return (weft__deck_t *)((uintptr_t)slot & ~((uintptr_t)2 * WEFT_FORK_DECK_BYTES_ - 1));
 }
-/* The last slot: never forked into. */
+/* Behind the last slot. */
 static inline weft_fork_slot_t *weft__deck_end(weft__deck_t *deck) {
-  return (weft_fork_slot_t *)(void *)((char *)deck + WEFT_FORK_DECK_BYTES_) - 1;
+  return (weft_fork_slot_t *)(void *)((char *)deck + WEFT_FORK_DECK_BYTES_);
 }
 /* The header is C++ too, and has no _Atomic. */
 static inline _Atomic(weft_fork_work_fn) *weft__slot_fn(weft_fork_slot_t *slot) {
@@ -116,8 +112,6 @@ static inline void weft__deck_set_stack(weft__deck_t *deck, const weft__fiber_t 
   enum { RESERVE = 32 * 1024 }; /* for what a function that forks calls besides */
   deck->stack_low = (uintptr_t)fiber->stack_low + RESERVE;
 }
-/* The values of forks that found no slot. */
-void weft__forks_drop_spilled(weft__deck_t *deck);
 
 /* ---- fork.c ---- */
 /* The tree ends early. record is borrowed, NULL: none. */

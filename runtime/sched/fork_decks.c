@@ -9,16 +9,17 @@
 
 enum { POOL_MAX = 16 };
 
+/* Address space alone, as far as the system lets it: no memory before it is touched. */
 static weft__deck_t *map_deck(void) {
-  enum { BYTES = WEFT_FORK_DECK_BYTES_ };
+  const size_t bytes = WEFT_FORK_DECK_BYTES_, align = 2 * bytes, more = align + bytes;
   if (weft__alloc_refused()) return NULL;
-  char *low = mmap(NULL, 2 * BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  char *low = mmap(NULL, more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (low == MAP_FAILED) return NULL;
-  size_t before = (size_t)(-(uintptr_t)low & (BYTES - 1));
+  size_t before = (size_t)(-(uintptr_t)low & (align - 1)), behind = more - bytes - before;
   if (before != 0) munmap(low, before);
-  munmap(low + before + BYTES, BYTES - before); /* before < BYTES */
   low += before;
-  madvise(low, BYTES, MADV_NOHUGEPAGE);
+  if (behind != 0) munmap(low + bytes, behind);
+  madvise(low, bytes, MADV_NOHUGEPAGE);
   return (weft__deck_t *)(void *)low;
 }
 
@@ -87,7 +88,6 @@ void weft__decks_close(weft_loop_t *loop) {
   while ((deck = loop->all_decks) != NULL) {
     loop->all_decks = deck->all_next;
     if (deck->context != NULL) weft_contextvars_unref(deck->context);
-    if (deck->spilled != NULL) weft__forks_drop_spilled(deck);
     munmap(deck, WEFT_FORK_DECK_BYTES_);
   }
   loop->free_decks = NULL;
@@ -144,7 +144,7 @@ void weft__deck_leave(weft__worker_t *worker, weft__deck_t *deck) {
 }
 
 void weft__deck_set_limit(weft__deck_t *deck) {
-  bool slow = deck->asked || deck->spilled_count > 0 || atom_load(&deck->tree->status, seq_cst) != 0;
+  bool slow = deck->asked || atom_load(&deck->tree->status, seq_cst) != 0;
   deck->generation += slow;
   atom_store(&deck->limit, slow ? WEFT__FORK_ALL : (uintptr_t)atom_load(&deck->split, relaxed), relaxed);
 }

@@ -1,4 +1,4 @@
-/* Fork and join: values, loops of forks, forks that suspend, find no slot, no stack or no memory; trees in trees. */
+/* Fork and join: values, loops of forks, forks that suspend, depth beyond a stack, lack of memory; trees in trees. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -110,27 +110,16 @@ static long wide_twice(WEFT_HEAD, long n) {
   long a = WEFT_CALL(wide, n), b = WEFT_JOIN(itself);
   return a + b + WEFT_JOIN(wide);
 }
-static WEFT_FORKS(long, wide_in_wide, long);
-static long wide_in_wide(WEFT_HEAD, long n) {
-  for (long i = 0; i < n; i++) WEFT_FORK(itself, i);
-  WEFT_FORK(wide, n); /* no slot is left: it runs at once, and so do its forks */
-  long wrong = WEFT_CALL(wide, 10) != 10;
-  wrong += WEFT_JOIN(wide) != n;
-  for (long i = n; i-- > 0;) wrong += WEFT_JOIN(itself) != i;
-  return wrong == 0 ? n : -1;
-}
 static WEFT_ASYNC(wider);
 static int wider(void) {
-  long n = 0;
-  assert_int_equal(WEFT_FORK_RUN(&n, wide, 10000), 0);
-  assert_int_equal(n, 10000);
-  assert_int_equal(WEFT_FORK_RUN(&n, wide_twice, 5000), 0);
-  assert_int_equal(n, 10005);
-  assert_int_equal(WEFT_FORK_RUN(&n, wide_in_wide, 6000), 0);
-  assert_int_equal(n, 6000);
+  long n = 0, forks = scaled(300000);
+  assert_int_equal(WEFT_FORK_RUN(&n, wide, forks), 0);
+  assert_int_equal(n, forks);
+  assert_int_equal(WEFT_FORK_RUN(&n, wide_twice, forks), 0);
+  assert_int_equal(n, 2 * forks + 5);
   return 0;
 }
-static void test_no_slot_left(void **state) {
+static void test_many_open_forks(void **state) {
   (void)state;
   on_workers(wider_async());
 }
@@ -187,17 +176,27 @@ static int out_of_memory(void) {
   assert_int_equal(WEFT_FORK_RUN(&n, itself, 78), 0);
   assert_int_equal(n, 78);
   weft__alloc_fail_from(1);
-  rc = WEFT_FORK_RUN(&n, deep_call, 100000); /* no stack, or no room for values without a slot */
+  rc = WEFT_FORK_RUN(&n, deep_call, 100000); /* no further stack */
   weft__alloc_fail_after(-1);
   assert_int_equal(rc, -ENOMEM);
   assert_int_equal(weft_error()->code, -ENOMEM);
   assert_int_equal(n, 78);
-  weft__alloc_fail_from(1);
-  rc = WEFT_FORK_RUN(&n, wide, 10000);
-  weft__alloc_fail_after(-1);
-  assert_int_equal(rc, -ENOMEM);
-  assert_int_equal(WEFT_FORK_RUN(&n, wide, 10000), 0);
   return WEFT_FORK_RUN(&n, deep_call, 10000);
+}
+static WEFT_ASYNC(out_of_slots);
+static int out_of_slots(void) {
+  long n = 77;
+  assert_int_equal(WEFT_FORK_RUN(&n, deep_call, 1200000), -ENOMEM);
+  assert_non_null(strstr(weft_error()->message, "too many forks are open"));
+  assert_int_equal(n, 77);
+  assert_int_equal(WEFT_FORK_RUN(&n, deep_call, 100), 0);
+  assert_int_equal(n, 100);
+  return 0;
+}
+static void test_a_million_open_forks(void **state) {
+  (void)state;
+  if (scaled(1000) < 1000) return; /* half a gigabyte where memory is watched */
+  assert_int_equal(run_on(1, false, out_of_slots_async()), 0);
 }
 static void test_memory_failure(void **state) {
   (void)state;
@@ -291,8 +290,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_values),
       cmocka_unit_test(test_outside_of_tasks),
-      cmocka_unit_test(test_no_slot_left),
+      cmocka_unit_test(test_many_open_forks),
       cmocka_unit_test(test_no_stack_left),
+      cmocka_unit_test(test_a_million_open_forks),
       cmocka_unit_test(test_memory_failure),
       cmocka_unit_test(test_sleeps_run_beside_each_other),
       cmocka_unit_test(test_suspensions_in_the_tree),
