@@ -20,7 +20,8 @@ from bench_run import quartile_spread
 
 TOO_NOISY = 0.2
 PROGRAM_LIMIT_S = 120
-UNITS = {"ns_per_op": "ns", "cpu_ns_per_op": "ns", "wall_s": "s", "p99_us": "us", "p50_us": "us", "bytes_per_op": "bytes"}
+SERVERS = {"bench_echo", "bench_http", "bench_mixed"}  # whose ns_per_op is the server's processor time already
+UNITS = {"ns_per_op": "ns", "cpu_ns_per_op": "ns", "wall_s": "s", "p99_us": "us", "p50_us": "us", "p99_ms": "ms", "bytes_per_op": "bytes"}
 SCRIPTS = ("asyncio", "uvloop")
 PYTHON = "/usr/bin/python3"  # Debian's, which has Debian's uvloop
 
@@ -123,7 +124,7 @@ class Runner:
                 raise ValueError(f"exit status {process.returncode}: {words.strip()[-300:]}")
             line = json.loads(printed.strip().splitlines()[-1])
             notes(line)
-            if "p99_us" not in line or line["bench"] in ("wake",):  # a server's own ns_per_op is processor time already
+            if not SERVERS.intersection(pathlib.Path(word).name for word in self.command):
                 line["cpu_ns_per_op"] = spent * 1e9 / line["ops"]
             self.lines.append(line)
         except (ValueError, IndexError, OSError, subprocess.TimeoutExpired) as error:
@@ -152,13 +153,14 @@ def judge(values, limit):
 def record_of(runner, weft, workers, targets):
     record = {"case": runner.case, "runtime": runner.peer, "workers": workers,
               "rounds": sum(line is not None for line in runner.lines)}
-    for metric in ("ns_per_op", "cpu_ns_per_op", "wall_s", "p50_us", "p99_us", "bytes_per_op", "max_rss_kb"):
+    for metric in ("ns_per_op", "cpu_ns_per_op", "wall_s", "p50_us", "p99_us", "p50_ms", "p99_ms", "p999_ms",
+                   "bytes_per_op", "max_rss_kb"):
         values = runner.values(metric)
         if values:
             record[metric] = round(statistics.median(values), 4)
     record["spread"] = round(quartile_spread(runner.values("ns_per_op")), 4)
     if runner is not weft:
-        for metric in ("ns_per_op", "cpu_ns_per_op", "p99_us", "wall_s"):
+        for metric in ("ns_per_op", "cpu_ns_per_op", "p99_us", "p99_ms", "wall_s"):
             ratios = runner.ratios(weft, metric)
             if ratios:
                 record["ratio_" + metric] = round(statistics.median(ratios), 4)
@@ -186,10 +188,11 @@ def row(record):
         ratio = record.get("ratio_" + metric)
         cells.append(f"{ratio:.2f} ({100 * record['ratio_' + metric + '_spread']:.0f} %)" if ratio is not None else "")
     extra = []
-    if "p99_us" in record:
-        extra.append(f"p99 {figure(record['p99_us'])} us")
-    if "ratio_p99_us" in record:
-        extra.append(f"ratio {record['ratio_p99_us']:.2f}")
+    for unit in ("us", "ms"):
+        if "p99_" + unit in record:
+            extra.append(f"p99 {figure(record['p99_' + unit])} {unit}")
+        if "ratio_p99_" + unit in record:
+            extra.append(f"ratio {record['ratio_p99_' + unit]:.2f}")
     if "bytes_per_op" in record:
         extra.append(f"{record['bytes_per_op']:.0f} bytes")
     for target in record["targets"]:

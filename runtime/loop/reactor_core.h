@@ -33,6 +33,12 @@ void weft__reactor_core_close(weft__reactor_t *reactor);
 /* An event for the object that data names: sets the bits and wakes. False: that object is gone. */
 bool weft__ready_deliver(weft__reactor_t *reactor, uint64_t data, uint64_t bits);
 
+/* A hint: that object's event is delivered soon. */
+static inline void weft__ready_prefetch(const weft__reactor_t *reactor, uint64_t data) {
+  if ((uint32_t)data < WEFT__EVENT_RESERVED)
+    __builtin_prefetch(weft__ready_table_at(&reactor->table, (uint32_t)data), 1);
+}
+
 /* By the implementation, for ready.c. */
 int weft__reactor_register(weft__reactor_t *reactor, weft__ready_t *ready, uint64_t data); /* 0 or a negative errno */
 void weft__reactor_unregister(weft__reactor_t *reactor, weft__ready_t *ready);

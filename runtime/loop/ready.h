@@ -64,20 +64,24 @@ struct weft__ready_waiter {
 };
 
 typedef struct weft__ready {
+  /* What every operation and every event touches lies in one cache line. */
   WEFT__CACHE_ALIGNED _Atomic(uint64_t) word;
   _Atomic(uint32_t) users;
   weft__spin_t lock; /* guards the lists, and the generation against delivery */
-  bool owned;        /* the descriptor is closed with the object */
   int fd;
-  uint32_t index, generation; /* index never changes; generation: under lock */
+  uint32_t generation; /* under lock */
   weft__list_t readers, writers;
   weft__reactor_t *reactor;
+  uint32_t index;                /* never changes */
+  bool owned;                    /* the descriptor is closed with the object */
   struct weft__ready *free_next; /* under the table's lock */
   /* reactor_uv.c's: the handle, under its loop's lock; whether it is on the list of wishes, and the next one there. */
   void *watch;
   _Atomic(bool) wished;
   struct weft__ready *wish_next;
 } weft__ready_t;
+_Static_assert(offsetof(weft__ready_t, index) <= WEFT__CACHE_LINE,
+               "the hot part of a readiness object is one cache line");
 
 /* fd is non-blocking. On success the object owns it; it is "ready" for both, so that the first operation tries. */
 int weft__ready_open(weft__reactor_t *reactor, int fd, weft__ready_t **out);
