@@ -68,7 +68,11 @@ static void print_line(const bench_t *bench, const char *runtime, const bench_ru
          "kb\":%ld",
          bench->name, runtime, run->workers, ns_per_op, run->ops, wall_ns / 1e9,
          run->max_rss_kb > 0 ? run->max_rss_kb : bench_peak_rss_kb("self"));
-  if (run->p50_us > 0) printf(",\"p50_us\":%.1f,\"p99_us\":%.1f", run->p50_us, run->p99_us);
+  if (run->p999_us > 0)
+    printf(",\"p50_ms\":%.4f,\"p99_ms\":%.4f,\"p999_ms\":%.4f", run->p50_us / 1e3, run->p99_us / 1e3,
+           run->p999_us / 1e3);
+  else if (run->p50_us > 0)
+    printf(",\"p50_us\":%.1f,\"p99_us\":%.1f", run->p50_us, run->p99_us);
   if (run->bytes_per_op > 0) printf(",\"bytes_per_op\":%.1f", run->bytes_per_op);
   puts("}");
 }

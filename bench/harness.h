@@ -33,6 +33,7 @@ typedef struct bench_run {
   long max_rss_kb;       /* 0: this process's own peak */
   double p50_us, p99_us; /* these two and the next are printed when positive */
   double bytes_per_op;   /* resident memory and page tables */
+  double p999_us;        /* likewise; then the latencies are printed in milliseconds */
 } bench_run_t;
 
 typedef int (*bench_fn)(bench_run_t *run);

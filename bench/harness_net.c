@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -175,6 +176,8 @@ typedef struct client {
   int fd;
   size_t got;
   uint64_t sent_ns, number;
+  uint64_t due_ns; /* with a rate: of the next request */
+  bool busy;
   char *reply;
 } client_t;
 
@@ -182,11 +185,12 @@ typedef struct load {
   const bench_traffic_t *traffic;
   client_t *clients;
   size_t n;
-  int epoll;
+  int epoll, timer;
   char *message;
   histogram_t *latency;
   long requests; /* since the measurement began */
   bool measuring;
+  uint64_t gap_ns; /* between two requests of a client; 0: the closed loop */
 } load_t;
 
 /* Connects, waiting for the server to come up. */
@@ -207,9 +211,13 @@ static int connect_to(int port, pid_t server) {
 }
 
 static void send_next(load_t *load, client_t *client) {
+  uint64_t now = bench_now_ns();
+  client->busy = load->gap_ns == 0 || now >= client->due_ns;
+  if (!client->busy) return; /* when it is due */
   size_t size = load->traffic->request(load->message, ++client->number);
   client->got = 0;
-  client->sent_ns = bench_now_ns();
+  client->sent_ns = load->gap_ns == 0 ? now : client->due_ns;
+  client->due_ns += load->gap_ns;
   if (send(client->fd, load->message, size, MSG_NOSIGNAL) != (ssize_t)size) die("send");
 }
 
@@ -222,9 +230,24 @@ static void receive(load_t *load, client_t *client) {
   if (!load->traffic->whole(client->reply, client->got, client->number)) return;
   if (load->measuring) {
     load->requests++;
-    histogram_add(load->latency, bench_now_ns() - client->sent_ns);
+    if (load->traffic->counts == NULL || load->traffic->counts(client->reply))
+      histogram_add(load->latency, bench_now_ns() - client->sent_ns);
   }
   send_next(load, client);
+}
+
+/* Its ticks end the load's sleeps early enough for the next request that is due. */
+static void open_rate(load_t *load, long rate) {
+  enum { TICK_NS = 100000 };
+  struct itimerspec every = {{0, TICK_NS}, {0, TICK_NS}};
+  struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)load->n};
+  load->gap_ns = 1000000000ull * load->n / (uint64_t)rate;
+  load->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (load->timer < 0 || timerfd_settime(load->timer, 0, &every, NULL) < 0 ||
+      epoll_ctl(load->epoll, EPOLL_CTL_ADD, load->timer, &event) < 0)
+    die("timerfd");
+  uint64_t now = bench_now_ns();
+  for (size_t i = 0; i < load->n; i++) load->clients[i].due_ns = now + load->gap_ns * i / load->n;
 }
 
 /* Drives all clients until `ops` requests were answered or the clock says `limit`. */
@@ -232,7 +255,15 @@ static void drive(load_t *load, long ops, uint64_t limit) {
   struct epoll_event events[512];
   while (load->requests < ops && bench_now_ns() < limit) {
     int n = epoll_wait(load->epoll, events, 512, 100);
-    for (int i = 0; i < n; i++) receive(load, &load->clients[events[i].data.u32]);
+    for (int i = 0; i < n; i++) {
+      uint64_t ticks;
+      if (events[i].data.u32 < load->n)
+        receive(load, &load->clients[events[i].data.u32]);
+      else if (read(load->timer, &ticks, sizeof ticks) < 0 && errno != EAGAIN)
+        die("timer");
+    }
+    for (size_t i = 0; load->gap_ns > 0 && i < load->n; i++)
+      if (!load->clients[i].busy) send_next(load, &load->clients[i]);
   }
 }
 
@@ -250,7 +281,6 @@ static void connect_all(load_t *load, int port, pid_t server) {
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
     if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, client->fd, &event) < 0) die("epoll_ctl");
   }
-  for (size_t i = 0; i < load->n; i++) send_next(load, &load->clients[i]);
 }
 
 static int measure(bench_run_t *run, bench_server_fn server, const bench_traffic_t *traffic) {
@@ -261,9 +291,16 @@ static int measure(bench_run_t *run, bench_server_fn server, const bench_traffic
   int port = free_port();
   pid_t child = start_server(server, port, run);
   if (bench_option(run, "pin", 1)) pin_to(1);
+  if (bench_option(run, "fifo", 0) &&
+      sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 10}) < 0)
+    perror("sched_setscheduler (the load competes for its processor)");
   load.traffic = traffic;
   load.n = (size_t)n;
   connect_all(&load, port, child);
+  long rate = bench_option(run, "rate", 0);
+  if (rate < 0) return -EINVAL;
+  if (rate > 0) open_rate(&load, rate);
+  for (size_t i = 0; i < load.n; i++) send_next(&load, &load.clients[i]);
   /* Nothing is counted yet, so only the clock ends it. */
   drive(&load, 1, bench_now_ns() + (uint64_t)bench_option(run, "warm_up_ms", 300) * 1000000u);
   load.measuring = true;
@@ -282,6 +319,7 @@ static int measure(bench_run_t *run, bench_server_fn server, const bench_traffic
   run->ns_per_op = (double)processor / (double)(load.requests > 0 ? load.requests : 1);
   run->p50_us = histogram_percentile(load.latency, NULL, 0.50) / 1e3;
   run->p99_us = histogram_percentile(load.latency, NULL, 0.99) / 1e3;
+  if (traffic->p999) run->p999_us = histogram_percentile(load.latency, NULL, 0.999) / 1e3;
   return 0;
 }
 

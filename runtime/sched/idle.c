@@ -21,7 +21,7 @@
 #include "sched/fork.h"
 #include "sched/loop.h"
 
-enum { LOOKOUT_NS = 300 * 1000, LOOK_AROUND_NS = 500 * 1000, DOZE_ROUNDS = 10, SEARCH_NS = 15 * 1000 };
+enum { LOOKOUT_NS = 300 * 1000, LOOK_AROUND_NS = 200 * 1000, DOZE_ROUNDS = 10, SEARCH_NS = 15 * 1000 };
 #define NOBODY UINT_MAX
 
 static bool bit_clear(weft_loop_t *loop, unsigned index) {
@@ -170,6 +170,7 @@ static bool look_round(weft__worker_t *worker, weft__worker_t **stalled) {
     running = true;
     if (*stalled == NULL && weft__forks_worth_a_look(worker, other)) *stalled = other; /* the search comes first */
     if (moved && !blocked) continue;
+    worker->sees_stalled = true;
     serve(worker, other);
     if (*stalled == NULL && weft__stealable_count(other) > 0) *stalled = other;
   }
@@ -179,8 +180,9 @@ static bool look_round(weft__worker_t *worker, weft__worker_t **stalled) {
 
 void weft__look_around(weft__worker_t *worker) {
   int64_t now = weft__clock_now();
-  if (now - worker->looked_at < LOOK_AROUND_NS) return;
+  if (!worker->sees_stalled && now - worker->looked_at < LOOK_AROUND_NS) return;
   worker->looked_at = now;
+  worker->sees_stalled = false; /* look_round knows better */
   weft__worker_t *stalled = NULL;
   look_round(worker, &stalled);
   if (stalled != NULL) weft__steal(worker, stalled);

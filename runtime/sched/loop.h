@@ -97,6 +97,7 @@ struct weft__worker {
   bool redundant;                    /* a spare that shall retire */
   unsigned boundaries;               /* counted while nobody sleeps: every eighth may look around */
   int64_t looked_at;                 /* when it last did */
+  bool sees_stalled;                 /* one stood still then: it looks after that one at each boundary now */
   uint64_t sampled[WEFT__SLOTS_MAX]; /* as lookout: everybody's ticks at the last look */
   WEFT__CACHE_ALIGNED weft__worker_stats_t stats;
 };

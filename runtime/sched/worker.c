@@ -231,15 +231,16 @@ static void boundary_alone(weft__worker_t *worker) {
 
 static void boundary_shared(weft__worker_t *worker) {
   uint64_t ticks = atom_load(&worker->stats.ticks, relaxed);
+  bool look = ++worker->boundaries % 8 == 0;
   weft__take_injected(worker);
   if (weft__ready_count(worker) == 0 || ticks - worker->polled_at >= 61) {
     worker->polled_at = ticks;
+    look = true;
     if (weft__reactor_interest(worker->reactor) > 0) weft__reactor_poll(worker->reactor, 0);
   }
   weft__run_timers(worker);
   /* While somebody sleeps he is the lookout; a spare also wants to know when it is redundant. */
-  if (weft__unlikely(++worker->boundaries % 8 == 0) &&
-      (atom_load(&worker->loop->idle_count, relaxed) == 0 || weft__worker_is_spare(worker)))
+  if (weft__unlikely(look) && (atom_load(&worker->loop->idle_count, relaxed) == 0 || weft__worker_is_spare(worker)))
     weft__look_around(worker);
   if (weft__ready_count(worker) == 0) weft__idle(worker);
   if (worker->searching && weft__ready_count(worker) > 0) weft__found_work(worker);

@@ -163,10 +163,10 @@ static int computes(void) {
 }
 static WEFT_ASYNC(many_compute, unsigned *);
 static int many_compute(unsigned *spares) {
-  weft_task_t *tasks[16];
-  for (int i = 0; i < 16; i++) tasks[i] = weft_create_task(computes_async());
+  weft_task_t *tasks[40];
+  for (int i = 0; i < 40; i++) tasks[i] = weft_create_task(computes_async());
   int rc = 0;
-  for (int i = 0; i < 16; i++) {
+  for (int i = 0; i < 40; i++) {
     int joined = weft_join(tasks[i]);
     if (rc == 0) rc = joined;
   }
@@ -174,15 +174,15 @@ static int many_compute(unsigned *spares) {
   *spares = atomic_load(&loop->slots) - loop->worker_count;
   return rc;
 }
-/* More computing tasks than threads: each spare that is added is stuck at once, and the next one would be asked for. Two:
- * on a machine that is out of breath a thread may seem to sleep. */
-static void computing_workers_get_a_single_spare(void **state) {
+/* More computing tasks than threads: each spare that is added is stuck at once, and the next one would be asked for. Six: on
+ * a machine that is out of breath a thread may seem to sleep. */
+static void computing_workers_get_a_few_spares(void **state) {
   (void)state;
   for (unsigned workers = 2; workers <= 3; workers++) {
     unsigned spares = 0;
     assert_int_equal(run_on(workers, many_compute_async(&spares)), 0);
     print_message("%u spare workers\n", spares);
-    assert_in_range(spares, 1, 2);
+    assert_in_range(spares, 1, 6);
   }
 }
 
@@ -314,7 +314,7 @@ int main(void) {
       cmocka_unit_test(timers_and_sockets_outlive_a_stall_of_all_workers),
       cmocka_unit_test(announced_stalls_are_survived),
       cmocka_unit_test(timers_and_sockets_go_on_while_all_compute),
-      cmocka_unit_test(computing_workers_get_a_single_spare),
+      cmocka_unit_test(computing_workers_get_a_few_spares),
       cmocka_unit_test(spares_retire_and_their_slots_are_recycled),
       cmocka_unit_test(blocked_spares_are_replaced_up_to_a_bound),
       cmocka_unit_test(timers_made_on_a_spare_outlive_it),
