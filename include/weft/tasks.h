@@ -11,6 +11,10 @@
 extern "C" {
 #endif
 
+/* Classes of tasks. A ready background task runs when no other one is ready, or once in some sixty steps of a worker, so
+ * that it is not starved: a flood of them delays an ordinary task by one step at most. Not inherited. */
+enum { WEFT_PRIORITY_LATENCY = 0, WEFT_PRIORITY_BACKGROUND = 1 };
+
 /* All zero: the defaults. Borrowed until the task is created. */
 typedef struct weft_task_options {
   const char *name;            /* copied; NULL: Task-<n> */
@@ -18,8 +22,9 @@ typedef struct weft_task_options {
   weft_strand_t *strand;       /* a reference is added; NULL: the creator's */
   weft_contextvars_t *context; /* run in this one, a reference is added; NULL: a copy of the creator's */
   unsigned worker;             /* 0: any; n: pinned to the n-th */
-  int priority;                /* 0: the ordinary class */
-  bool eager;                  /* eager_start: runs at once, in the creator's place, up to its first suspension */
+  int priority; /* WEFT_PRIORITY_BACKGROUND: not together with worker or strand; inside an inherited strand
+                                  it has no effect */
+  bool eager;   /* eager_start: runs at once, in the creator's place, up to its first suspension */
 } weft_task_options_t;
 
 /* ---- creating ---- */

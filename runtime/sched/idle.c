@@ -55,6 +55,10 @@ static unsigned find_idle(const weft_loop_t *loop) {
   return found;
 }
 
+static bool work_for_others(const weft_loop_t *loop) {
+  return weft__work_anywhere(loop) || atom_load(&loop->background_count, relaxed) > 0;
+}
+
 void weft__wake_one(weft_loop_t *loop) {
   do {
     atom_fence_seq_cst(); /* partner: the fence in weft__idle */
@@ -71,7 +75,7 @@ void weft__wake_one(weft_loop_t *loop) {
     atom_store(&loop->searching, 0, seq_cst);
     atom_fence_seq_cst();
     /* By the bits, not the count: that stays behind while somebody is preempted between the two, and we would spin. */
-  } while (find_idle(loop) != NOBODY && weft__work_anywhere(loop));
+  } while (find_idle(loop) != NOBODY && work_for_others(loop));
 }
 
 void weft__wake_worker(weft__worker_t *worker) {
@@ -117,7 +121,7 @@ static void stop_searching(weft__worker_t *worker) {
 }
 
 static bool find_work(weft__worker_t *worker) {
-  return weft__take_injected(worker) > 0 || weft__steal_any(worker) ||
+  return weft__take_injected(worker) > 0 || weft__steal_any(worker) || weft__background_waits(worker) ||
          (atom_load(&worker->loop->blocked, relaxed) > 0 && relieve_blocked(worker)) || weft__ready_count(worker) > 0 ||
          weft__forks_steal(worker);
 }
@@ -136,13 +140,13 @@ static bool search(weft__worker_t *worker) {
     for (unsigned i = 0; i < 32 && !found; i++) atom_pause();
   } while (!found && !atom_load(&loop->stopping, relaxed) && (weft__forks_asked(worker) || weft__clock_now() < end));
   stop_searching(worker);
-  if (found && weft__work_anywhere(loop)) weft__wake_one(loop);
+  if (found && work_for_others(loop)) weft__wake_one(loop);
   return found;
 }
 
 void weft__found_work(weft__worker_t *worker) {
   stop_searching(worker);
-  if (weft__work_anywhere(worker->loop)) weft__wake_one(worker->loop);
+  if (work_for_others(worker->loop)) weft__wake_one(worker->loop);
 }
 
 /* ---- the lookout ------------------------------------------------------------------------------------------------------- */
@@ -234,7 +238,8 @@ void weft__relieve_all(weft__worker_t *worker) {
 static bool nothing_ready(const weft_loop_t *loop) {
   for (unsigned i = 0; i < loop->worker_count; i++)
     if (weft__ready_count(&loop->workers[i]) > 0) return false;
-  return atom_load(&loop->inject_count, relaxed) == 0 && atom_load(&loop->forks_listed, relaxed) == 0;
+  return atom_load(&loop->inject_count, relaxed) == 0 && atom_load(&loop->forks_listed, relaxed) == 0 &&
+         atom_load(&loop->background_count, relaxed) == 0;
 }
 
 /* The count is taken down after the bit: between the two a claimed worker may run already. */
@@ -292,7 +297,8 @@ static int64_t until_timer(weft__worker_t *worker) {
 
 static bool must_wake(weft__worker_t *worker) {
   return atom_load(&worker->loop->stopping, acquire) || atom_load(&worker->loop->signalled, relaxed) ||
-         weft__work_anywhere(worker->loop) || weft__ready_count(worker) > 0 || until_timer(worker) == 0;
+         weft__work_anywhere(worker->loop) || weft__ready_count(worker) > 0 || weft__background_waits(worker) ||
+         until_timer(worker) == 0;
 }
 
 /* The worker whose queue is to be taken over, or NULL. */
@@ -357,7 +363,7 @@ void weft__sleep_alone(weft__worker_t *worker) {
     weft__reactor_poll(worker->reactor, next != INT64_MAX && left < 0 ? 0 : left);
     return;
   }
-  if (weft__reactor_poll(worker->reactor, 0) > 0 || weft__ready_count(worker) > 0 ||
+  if (weft__reactor_poll(worker->reactor, 0) > 0 || weft__ready_count(worker) > 0 || weft__background_waits(worker) ||
       atom_load(&loop->inject_count, relaxed) > 0 || atom_load(&loop->stopping, acquire))
     return;
   /* Read after the poll, which may have taken the ring of whoever armed a timer or stopped the loop from outside. */

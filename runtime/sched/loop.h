@@ -95,6 +95,7 @@ struct weft__worker {
   weft__thread_t thread;
   weft__overflow_thread_t overflow;
   bool redundant;                    /* a spare that shall retire */
+  uint64_t background_at;            /* ticks when a background task last had its turn */
   unsigned boundaries;               /* counted while nobody sleeps: every eighth may look around */
   int64_t looked_at;                 /* when it last did */
   bool sees_stalled;                 /* one stood still then: it looks after that one at each boundary now */
@@ -113,9 +114,10 @@ typedef struct weft__monitor {
   weft__mutex_t mutex; /* guards the next two */
   weft__cond_t wake;
   bool ends;
-  bool kicked;           /* look at once */
-  _Atomic(bool) dozes;   /* sleeps without limit, because somebody else is awake enough to look */
-  _Atomic(size_t) looks; /* statistics */
+  bool kicked;               /* look at once */
+  _Atomic(bool) dozes;       /* sleeps without limit, because somebody else is awake enough to look */
+  _Atomic(unsigned) blocked; /* workers that were, at the last look at which all stood still */
+  _Atomic(size_t) looks;     /* statistics */
   uint64_t ticks[WEFT__SLOTS_MAX];
   int64_t processor[WEFT__SLOTS_MAX]; /* processor time of those that stood still; -1: not known yet */
   unsigned asleep[WEFT__SLOTS_MAX];   /* looks in a row at which it stood still as well */
@@ -145,6 +147,9 @@ struct weft_loop {
   WEFT__CACHE_ALIGNED weft__spin_t inject_lock;
   weft__list_t injected; /* items from foreign threads; under inject_lock */
   _Atomic(size_t) inject_count;
+  weft__spin_t background_lock;
+  weft__list_t background; /* items of ready background tasks; under background_lock */
+  _Atomic(size_t) background_count;
 
   WEFT__CACHE_ALIGNED _Atomic(uint64_t) idle[WEFT__MASK_WORDS]; /* see idle.c */
   _Atomic(unsigned) idle_count;
@@ -264,6 +269,14 @@ void weft__monitor_stop(weft_loop_t *loop);
 void weft__monitor_wake(weft_loop_t *loop);
 /* Ends its nap: somebody knows that it is needed. */
 void weft__monitor_kick(weft_loop_t *loop);
+
+/* ---- priorities.c ---- */
+void weft__background_push(weft_loop_t *loop, weft__item_t *item);
+weft__item_t *weft__background_take(weft_loop_t *loop);
+/* Whether a background task is ready that this worker may take. */
+bool weft__background_waits(const weft__worker_t *worker);
+/* Between two passes: lets one of them have its turn, if it is. */
+void weft__background_turn(weft__worker_t *worker);
 
 /* ---- spares.c ---- */
 int weft__spares_init(weft_loop_t *loop);

@@ -79,7 +79,10 @@ static bool look(weft_loop_t *loop) {
   unsigned spares = weft__spares_active(loop);
   unsigned computing = counts[COMPUTES] < COMPUTING_SPARES ? counts[COMPUTES] : COMPUTING_SPARES;
   bool stuck = counts[ALIVE] == 0 && spares < counts[BLOCKED] + computing;
-  if (stuck ? something_waits(loop) : spares < atom_load(&loop->blocked, relaxed) && weft__work_anywhere(loop))
+  atom_store(&loop->monitor.blocked, counts[ALIVE] == 0 ? counts[BLOCKED] : 0, relaxed);
+  bool background = atom_load(&loop->background_count, relaxed) > 0 && spares < counts[BLOCKED];
+  if (stuck ? background || something_waits(loop)
+            : spares < atom_load(&loop->blocked, relaxed) && weft__work_anywhere(loop))
     weft__spare_activate(loop);
   return counts[ALIVE] == 0;
 }

@@ -201,6 +201,8 @@ static void schedule(weft_task_t *task, bool fresh, bool hop) {
     weft__strand_push(task->strand, &task->item, hop);
   else if (weft__unlikely(task->pinned != 0) && !task->future.loop->alone)
     push_pinned(&task->future.loop->workers[task->pinned - 1], &task->item);
+  else if (weft__unlikely(task->background) && !hop)
+    weft__background_push(task->future.loop, &task->item);
   else
     weft__schedule_entry(task->future.loop, &task->item, hop, fresh);
 }

@@ -117,6 +117,7 @@ int weft__loop_open(const weft_config_t *config, weft_loop_t **out) {
   loop->alone = workers == 1;
   loop->slow_callback_ns = WEFT__NS_PER_SECOND / 10;
   weft__list_init(&loop->injected);
+  weft__list_init(&loop->background);
   weft__list_init(&loop->listed_decks);
   for (unsigned i = 0; i < WEFT__SHARDS; i++) weft__list_init(&loop->shards[i].tasks);
   weft__stacks_retain();
@@ -240,6 +241,8 @@ static void drop_queues(weft_loop_t *loop) {
   while ((link = weft__list_pop_front(&loop->injected)) != NULL)
     weft__drop_item(loop, weft__container_of(link, weft__item_t, link));
   atom_store(&loop->inject_count, 0, relaxed);
+  weft__item_t *item;
+  while ((item = weft__background_take(loop)) != NULL) weft__drop_item(loop, item);
 }
 
 /* All tasks end before the memory of any goes: the node with which one waits for another lies on its stack. Phase READY

@@ -17,6 +17,11 @@ static int check_options(const weft_loop_t *loop, const weft_call_t *call, const
                      weft__loop_workers(loop));
   if (options->worker != 0 && options->strand != NULL)
     return weft_fail(-EINVAL, "%s: a task of a strand runs where the strand does, it cannot be pinned", call->name);
+  if (options->priority != WEFT_PRIORITY_LATENCY && options->priority != WEFT_PRIORITY_BACKGROUND)
+    return weft_fail(-EINVAL, "%s: there is no priority %d", call->name, options->priority);
+  if (options->priority == WEFT_PRIORITY_BACKGROUND && (options->worker != 0 || options->strand != NULL))
+    return weft_fail(-EINVAL, "%s: a background task runs on any worker: it cannot be pinned nor enter a strand",
+                     call->name);
   if (options->stack_size != 0 && options->stack_size < WEFT__TASK_STACK_MIN)
     return weft_fail(-EINVAL, "%s: a stack of %zu bytes is too small, the least is %d", call->name, options->stack_size,
                      WEFT__TASK_STACK_MIN);
@@ -62,6 +67,7 @@ static bool apply_options(weft_task_t *task, const weft_task_options_t *options)
   size_t pages = options->stack_size / 4096 + (options->stack_size % 4096 != 0);
   task->stack_pages = pages < UINT32_MAX ? (uint32_t)pages : UINT32_MAX;
   task->pinned = (uint16_t)options->worker;
+  task->background = options->priority == WEFT_PRIORITY_BACKGROUND;
   if (options->strand != NULL) task->strand = options->strand;
   if (options->context != NULL) task->context = options->context;
   return options->name == NULL || weft_task_set_name(task, options->name) == 0;
@@ -146,6 +152,9 @@ static WEFT__NOINLINE weft_task_t *create(weft_loop_t *loop, const weft_call_t *
   if (weft__unlikely(options != NULL && options->eager)) {
     weft__registry_add(loop, task);
     weft__run_eagerly(task);
+  } else if (weft__unlikely(task->background)) {
+    weft__registry_add(loop, task);
+    weft__schedule_new(task);
   } else {
     start_soon(worker, loop, task);
   }

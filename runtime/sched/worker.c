@@ -218,7 +218,7 @@ void weft__run_timers(weft__worker_t *worker) {
 static void boundary_alone(weft__worker_t *worker) {
   weft_loop_t *loop = worker->loop;
   weft__take_injected(worker);
-  if (weft__ready_count(worker) > 0 || atom_load(&loop->stopping, relaxed)) {
+  if (weft__ready_count(worker) > 0 || weft__background_waits(worker) || atom_load(&loop->stopping, relaxed)) {
     if (weft__reactor_waiting(worker->reactor) > 0) weft__reactor_poll(worker->reactor, 0);
   } else if (!weft__forks_steal_suspended(worker)) {
     weft__sleep_alone(worker);
@@ -242,7 +242,7 @@ static void boundary_shared(weft__worker_t *worker) {
   /* While somebody sleeps he is the lookout; a spare also wants to know when it is redundant. */
   if (weft__unlikely(look) && (atom_load(&worker->loop->idle_count, relaxed) == 0 || weft__worker_is_spare(worker)))
     weft__look_around(worker);
-  if (weft__ready_count(worker) == 0) weft__idle(worker);
+  if (weft__ready_count(worker) == 0 && !weft__background_waits(worker)) weft__idle(worker);
   if (worker->searching && weft__ready_count(worker) > 0) weft__found_work(worker);
 }
 
@@ -280,6 +280,7 @@ void weft__worker_run(weft__worker_t *worker) {
       boundary_shared(worker);
     heed_signal(loop);
     worker->in_place = 0;
+    if (weft__unlikely(atom_load(&loop->background_count, relaxed) > 0)) weft__background_turn(worker);
     size_t ready = weft__ready_count(worker);
     worker->pass_left = loop->alone || ready < 256 ? ready : 256;
     while (worker->pass_left > 0 || worker->assigned != 0) run_pass(worker);

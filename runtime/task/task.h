@@ -31,6 +31,7 @@ struct weft_task {
       uint8_t args_size;    /* ... and what args holds of it */
       uint8_t ending;       /* enum weft__ending; unless it is NONE a weft__task_ending_t lies behind the arguments */
       uint8_t shields;      /* shielded scopes it is in; written by the task, under LOCK */
+      bool background;      /* of the class that waits for the others: sched/priorities.c */
       uint32_t stack_pages; /* of 4 KiB; 0: the loop's size */
       uint64_t number;      /* of the default name */
       /* ---- zero at first ---- */

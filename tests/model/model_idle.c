@@ -115,6 +115,10 @@ unsigned weft__spares_active(const weft_loop_t *of) {
   return 0;
 }
 void weft__monitor_wake(weft_loop_t *of) { (void)of; }
+bool weft__background_waits(const weft__worker_t *worker) {
+  (void)worker;
+  return false;
+}
 bool weft__forks_steal(weft__worker_t *thief) { /* model_fork.c has forks */
   (void)thief;
   return false;
