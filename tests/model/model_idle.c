@@ -115,6 +115,7 @@ unsigned weft__spares_active(const weft_loop_t *of) {
   return 0;
 }
 void weft__monitor_wake(weft_loop_t *of) { (void)of; }
+void weft__background_push(weft_loop_t *of, weft__item_t *item) { (void)of, (void)item; }
 bool weft__background_waits(const weft__worker_t *worker) {
   (void)worker;
   return false;
