@@ -19,12 +19,12 @@
 #include "fiber/regions.h"
 
 enum {
-  SLAB_BLOCKS = 64, /* 16 MiB; one bit each in a region's `cold` */
+  SLAB_BLOCKS = 64, /* 8 MiB; one bit each in a region's `cold` */
   CACHE_MAX = 64,
   CACHE_BATCH = 16, /* fibers a worker keeps, and how many it takes from the pool at once */
   KEEP_WARM = 4096, /* 16 MiB and more */
   LARGE_CLASSES = 6,
-  LARGE_KEPT = 4,         /* 512 KiB to 16 MiB: idle ones kept of each */
+  LARGE_KEPT = 4,         /* 256 KiB to 8 MiB: idle ones kept of each */
   LARGE_WARM = 64 * 1024, /* bytes of such a one's stack that keep their pages */
 #ifdef WEFT_CONTEXT_UCONTEXT
   COLOURS = 1, /* its header is large */
@@ -33,7 +33,7 @@ enum {
 #endif
 };
 
-/* The tops of blocks are congruent modulo 256 KiB and would meet in a handful of cache sets: each header, and the stack
+/* The tops of blocks are congruent modulo 128 KiB and would meet in a handful of cache sets: each header, and the stack
  * below it, is moved down by a number of lines taken from the block's address. */
 #define HEADER_BYTES ((sizeof(weft__fiber_t) + WEFT__CACHE_LINE - 1) / WEFT__CACHE_LINE * WEFT__CACHE_LINE)
 _Static_assert(HEADER_BYTES + (COLOURS - 1) * WEFT__CACHE_LINE <= WEFT__STACK_HEADER_MAX, "stacks.h promises this");

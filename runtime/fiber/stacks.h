@@ -1,8 +1,8 @@
 /* stacks.h: where fibers' blocks come from.
  *
- * A block is a power of two in size and aligned to it. From its low end: the guard (64 KiB, faults on touch), the stack,
+ * A block is a power of two in size and aligned to it. From its low end: the guard (32 KiB, faults on touch), the stack,
  * and the fiber's header at the very top, beside the stack's first page, so that a fiber that does little touches one
- * page. Blocks of the default class (256 KiB) are carved from slabs and go through a per-worker cache; larger classes
+ * page. Blocks of the default class (128 KiB) are carved from slabs and go through a per-worker cache; larger classes
  * are mapped one by one.
  *
  * A default block is warm (header and touched pages kept), cold (pages given back to the system, guard kept) or fresh
@@ -18,8 +18,10 @@
 typedef struct weft__fiber weft__fiber_t;
 
 enum {
-  WEFT__STACK_BLOCK = 256 * 1024, /* address space of the default class, guard and header included */
-  WEFT__STACK_GUARD = 64 * 1024,
+  /* Address space of the default class, guard and header included. A page of page table serves 2 MiB of it: at 128 KiB
+   * each stack of one touched page costs 256 bytes of that, at 256 KiB 512. */
+  WEFT__STACK_BLOCK = 128 * 1024,
+  WEFT__STACK_GUARD = 32 * 1024,
   WEFT__STACK_HEADER_MAX = 2048, /* header and its placement never take more than this */
   /* A fiber asked for no more than this comes from the default class and the caches. */
   WEFT__FIBER_DEFAULT_USABLE = WEFT__STACK_BLOCK - WEFT__STACK_GUARD - WEFT__STACK_HEADER_MAX

@@ -1,6 +1,8 @@
 /* timers.c: see timers.h for the states and the argument. */
 #include "loop/timers.h"
 
+#include <string.h>
+
 #include "base/base.h"
 
 /* Heap order. Differences of sequence numbers never reach 2^63. */
@@ -53,11 +55,152 @@ static void set_root(weft__timers_t *timers, weft__timer_t *root) {
   atom_store(&timers->earliest, root != NULL ? root->deadline : INT64_MAX, relaxed);
 }
 
+/* ---- the wheel --------------------------------------------------------------------------------------------------------- */
+
+enum { TICK_BITS = 20, LEVEL_BITS = 8, REBUILD_MAX = 64, REBUILD_TICKS = 16 };
+_Static_assert(1 << LEVEL_BITS == WEFT__WHEEL_SLOTS, "a level's slots are counted by as many bits");
+
+static int64_t tick_of(const weft__timer_t *timer) { return timer->deadline >> TICK_BITS; }
+
+static void put_into_heap(weft__timers_t *timers, weft__timer_t *timer) {
+  timer->slot = WEFT__TIMER_IN_HEAP;
+  timer->child = timer->next = timer->prev = NULL;
+  timers->root = meld(timers->root, timer); /* set_root is the caller's, once all are in */
+}
+
+static void put_into_slot(weft__timers_t *timers, weft__timer_t *timer, unsigned slot) {
+  weft__timer_t *first = timers->slots[slot];
+  timer->slot = (uint16_t)slot;
+  timer->prev = NULL;
+  timer->next = first;
+  if (first != NULL) first->prev = timer;
+  timers->slots[slot] = timer;
+}
+
+/* Slots are named by the low bits of tick >> (8 * level). On each level they cover the 256 values from the limit's own on,
+ * so a name means one value; the limit moves only over values that are empty there (next_slot), or when the wheel is. */
+static void put(weft__timers_t *timers, weft__timer_t *timer) {
+  int64_t tick = tick_of(timer), limit = timers->limit;
+  if (tick < limit) {
+    put_into_heap(timers, timer);
+    return;
+  }
+  for (unsigned level = 0; level < WEFT__WHEEL_LEVELS; level++) {
+    int64_t value = tick >> (LEVEL_BITS * level);
+    bool near = value - (limit >> (LEVEL_BITS * level)) < WEFT__WHEEL_SLOTS;
+    if (!near) continue;
+    unsigned index = (unsigned)value % WEFT__WHEEL_SLOTS;
+    put_into_slot(timers, timer, level * WEFT__WHEEL_SLOTS + index);
+    timers->occupied[level][index / 64] |= UINT64_C(1) << (index % 64);
+    return;
+  }
+  if (timers->slots[WEFT__TIMER_FAR] == NULL || tick < timers->far_from) timers->far_from = tick;
+  put_into_slot(timers, timer, WEFT__TIMER_FAR);
+}
+
+static void vacate(weft__timers_t *timers, unsigned slot) {
+  timers->slots[slot] = NULL;
+  if (slot != WEFT__TIMER_FAR)
+    timers->occupied[slot / WEFT__WHEEL_SLOTS][slot % WEFT__WHEEL_SLOTS / 64] &= ~(UINT64_C(1) << (slot % 64));
+}
+
+static void take_from_slot(weft__timers_t *timers, weft__timer_t *timer) {
+  if (timer->next != NULL) timer->next->prev = timer->prev;
+  if (timer->prev != NULL)
+    timer->prev->next = timer->next;
+  else if (timer->next != NULL)
+    timers->slots[timer->slot] = timer->next;
+  else
+    vacate(timers, timer->slot);
+}
+
+/* The first tick of the level's first slot that is not empty, from the limit on; INT64_MAX: all are. */
+static int64_t first_tick(const weft__timers_t *timers, unsigned level) {
+  int64_t value = timers->limit >> (LEVEL_BITS * level);
+  const uint64_t *words = timers->occupied[level];
+  unsigned from = (unsigned)value % WEFT__WHEEL_SLOTS;
+  for (unsigned i = 0; i <= WEFT__WHEEL_SLOTS / 64; i++) {
+    unsigned at = (from / 64 + i) % (WEFT__WHEEL_SLOTS / 64);
+    uint64_t word = words[at];
+    if (i == 0) word &= ~UINT64_C(0) << (from % 64);
+    if (i == WEFT__WHEEL_SLOTS / 64)
+      word &= ~(~UINT64_C(0) << (from % 64)); /* the first word's beginning, once round */
+    if (word == 0) continue;
+    unsigned index = at * 64 + (unsigned)__builtin_ctzll(word);
+    return (value + (index - from) % WEFT__WHEEL_SLOTS) * (INT64_C(1) << (LEVEL_BITS * level));
+  }
+  return INT64_MAX;
+}
+
+/* The slot that comes first; of those that begin together the widest, whose timers then move into narrower ones. */
+static unsigned next_slot(const weft__timers_t *timers, int64_t *tick) {
+  unsigned slot = WEFT__TIMER_FAR;
+  *tick = timers->slots[WEFT__TIMER_FAR] != NULL ? timers->far_from : INT64_MAX;
+  for (unsigned level = WEFT__WHEEL_LEVELS; level-- > 0;) {
+    int64_t first = first_tick(timers, level);
+    if (first >= *tick) continue;
+    *tick = first;
+    slot = level * WEFT__WHEEL_SLOTS + (unsigned)(first >> (LEVEL_BITS * level)) % WEFT__WHEEL_SLOTS;
+  }
+  return slot;
+}
+
+/* The heap is empty, the wheel is not: the earliest slot of the lowest level becomes the heap. */
+static WEFT__NOINLINE void refill(weft__timers_t *timers) {
+  while (timers->root == NULL) {
+    int64_t tick;
+    unsigned slot = next_slot(timers, &tick);
+    weft__timer_t *timer = timers->slots[slot];
+    vacate(timers, slot);
+    /* A wide slot that the limit lies in begins before it. */
+    if (tick > timers->limit) timers->limit = tick;
+    if (slot < WEFT__WHEEL_SLOTS) timers->limit = tick + 1;
+    for (weft__timer_t *next; timer != NULL; timer = next) {
+      next = timer->next;
+      put(timers, timer);
+    }
+  }
+  set_root(timers, timers->root);
+}
+
+/* The limit lies far behind a new timer, as when a long one came first: everything is put anew, from that timer on. */
+static WEFT__NOINLINE void rebuild(weft__timers_t *timers, int64_t limit) {
+  weft__timer_t *all = NULL;
+  for (weft__timer_t *timer; (timer = timers->root) != NULL;) {
+    timers->root = meld_siblings(timer->child);
+    timer->next = all;
+    all = timer;
+  }
+  for (unsigned slot = 0; slot <= WEFT__TIMER_FAR; slot++)
+    for (weft__timer_t *timer; (timer = timers->slots[slot]) != NULL;) {
+      take_from_slot(timers, timer);
+      timer->next = all;
+      all = timer;
+    }
+  timers->limit = limit;
+  for (weft__timer_t *next; all != NULL; all = next) {
+    next = all->next;
+    put(timers, all);
+  }
+} /* set_root is left to the adding */
+
+/* ---- both -------------------------------------------------------------------------------------------------------------- */
+
 /* Takes a pending timer out. Under the lock. */
 static void unlink_timer(weft__timers_t *timers, weft__timer_t *timer) {
+  timer->pending = false;
+  timers->count--;
+  if (timer->slot != WEFT__TIMER_IN_HEAP) {
+    take_from_slot(timers, timer);
+    return;
+  }
   weft__timer_t *below = meld_siblings(timer->child);
   if (timer == timers->root) {
-    set_root(timers, below);
+    timers->root = below;
+    if (below != NULL || timers->count == 0)
+      set_root(timers, below);
+    else
+      refill(timers);
   } else {
     if (timer->prev->child == timer)
       timer->prev->child = timer->next;
@@ -66,15 +209,11 @@ static void unlink_timer(weft__timers_t *timers, weft__timer_t *timer) {
     if (timer->next != NULL) timer->next->prev = timer->prev;
     if (below != NULL) set_root(timers, meld(timers->root, below));
   }
-  timer->pending = false;
-  timers->count--;
 }
 
 void weft__timers_init(weft__timers_t *timers) {
+  memset(timers, 0, sizeof *timers);
   weft__spin_init(&timers->lock);
-  timers->root = NULL;
-  timers->seq = 0;
-  timers->count = 0;
   atom_init(&timers->earliest, INT64_MAX);
 }
 
@@ -83,12 +222,17 @@ void weft__timers_destroy(weft__timers_t *timers) { WEFT__ASSERT(timers->count =
 bool weft__timers_add_locked(weft__timers_t *timers, weft__timer_t *timer, int64_t deadline, weft__timer_fn fire) {
   timer->deadline = deadline;
   timer->seq = timers->seq++;
-  timer->child = timer->next = timer->prev = NULL;
   timer->home = timers;
   timer->pending = true;
   timer->fire = fire;
+  int64_t tick = tick_of(timer);
+  if (timers->count == 0)
+    timers->limit = tick + 1; /* the heap is never empty */
+  else if (weft__unlikely(timers->count <= REBUILD_MAX && tick < timers->limit - REBUILD_TICKS))
+    rebuild(timers, tick + 1);
   timers->count++;
-  set_root(timers, meld(timers->root, timer));
+  put(timers, timer);
+  if (timer->slot == WEFT__TIMER_IN_HEAP) set_root(timers, timers->root);
   return timers->root == timer;
 }
 

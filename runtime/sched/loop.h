@@ -83,6 +83,7 @@ struct weft__worker {
   weft__timers_t timers;
   weft__free_task_t *free_tasks[WEFT__TASK_CLASSES]; /* see task_memory.c */
   unsigned free_task_count[WEFT__TASK_CLASSES];
+  unsigned task_batch; /* how many of them are fetched next time */
   uint64_t task_numbers, task_numbers_end;
   uint64_t random;
   bool searching;

@@ -75,18 +75,19 @@ static void expire_and_compare(weft__timers_t *timers, int64_t now) {
   for (int i = 0; i < NODES; i++) assert_false(nodes[i].fired);
 }
 
-static void random_operations(void **state) {
-  (void)state;
+/* used: of the nodes, so that the timers are few or many; scales: how far apart deadlines lie, as powers of two of ns. */
+static void operate_at_random(int used, const unsigned scales[], unsigned scale_count) {
   weft__timers_t timers;
   weft__timers_init(&timers);
   memset(nodes, 0, sizeof nodes);
   int64_t now = 0;
   uint64_t seq = 0;
-  for (long step = scaled(200000); step > 0; step--) {
-    struct node *node = &nodes[draw() % NODES];
-    unsigned what = (unsigned)(draw() % 100);
+  for (long step = scaled(60000); step > 0; step--) {
+    struct node *node = &nodes[draw() % (unsigned)used];
+    unsigned what = (unsigned)(draw() % 100), scale = scales[draw() % scale_count];
+    int64_t unit = INT64_C(1) << scale;
     if (what < 2) {
-      now += (int64_t)(draw() % 40);
+      now += (int64_t)(draw() % 40) * unit + (int64_t)(draw() % 3);
       expire_and_compare(&timers, now);
     } else if (node->pending) {
       if (what < 30) {
@@ -95,7 +96,7 @@ static void random_operations(void **state) {
         node->pending = false;
       }
     } else {
-      node->deadline = now + (int64_t)(draw() % 60) - 5; /* few values: many equal ones; some past */
+      node->deadline = now + ((int64_t)(draw() % 60) - 5) * unit; /* few values: many equal ones; some past */
       node->seq = seq++;
       int64_t old = reference_next();
       bool earliest = weft__timers_add(&timers, &node->timer, node->deadline, note_fire);
@@ -107,6 +108,16 @@ static void random_operations(void **state) {
   expire_and_compare(&timers, INT64_MAX);
   assert_int_equal(weft__timers_next(&timers), INT64_MAX);
   weft__timers_destroy(&timers);
+}
+
+static void random_operations(void **state) {
+  (void)state;
+  static const unsigned scales[] = {0, 14, 20, 24, 29, 36, 40, 44}; /* from one slot to beyond the wheel */
+  for (int used = 3; used <= NODES; used *= 10) {
+    for (unsigned i = 0; i < sizeof scales / sizeof scales[0]; i++) operate_at_random(used, &scales[i], 1);
+    operate_at_random(used, scales, sizeof scales / sizeof scales[0]);
+    operate_at_random(used, scales, 4);
+  }
 }
 
 static void equal_deadlines_fire_in_order_of_adding(void **state) {
