@@ -90,6 +90,24 @@ WEFT_API bool weft_handle_cancelled(weft_handle_t handle);
 /* weft_handle_when [A], TimerHandle.when: the loop time of a timer that has not run, else NaN. */
 WEFT_API double weft_handle_when(weft_handle_t handle);
 
+/* ---- descriptors ---- */
+
+/* weft_loop_add_reader [A], add_reader: fn(data) among the loop's callbacks whenever fd can be read from, is at its end or
+ * has failed, again and again while that is so, in a copy of the caller's context. Replaces a reader that is there. fd
+ * becomes non-blocking, and must stay open until the reader is removed; data is kept likewise. -EPERM: fd is a file; -EBADF
+ * and its kin; -EEXIST, -ENOMEM. */
+WEFT_API int weft_loop_add_reader(weft_loop_t *loop, int fd, weft_callback_fn fn, void *data);
+
+/* weft_loop_remove_reader [A], remove_reader: whether there was one. It will not be called any more; from another thread it
+ * may be running. */
+WEFT_API bool weft_loop_remove_reader(weft_loop_t *loop, int fd);
+
+/* weft_loop_add_writer [A], add_writer: weft_loop_add_reader for whenever fd can be written to, or has failed. */
+WEFT_API int weft_loop_add_writer(weft_loop_t *loop, int fd, weft_callback_fn fn, void *data);
+
+/* weft_loop_remove_writer [A], remove_writer: likewise. */
+WEFT_API bool weft_loop_remove_writer(weft_loop_t *loop, int fd);
+
 /* ---- reports ---- */
 
 /* What an exception handler is told; NULL where it does not apply. All of it is borrowed until the handler returns. */

@@ -12,6 +12,7 @@
 #include "run/handles.h"
 #include "run/interrupt.h"
 #include "run/runners.h"
+#include "run/watchers.h"
 #include "sched/loop.h"
 
 /* ---- run until done ---------------------------------------------------------------------------------------------------- */
@@ -151,6 +152,7 @@ static void keep_husk(weft_loop_t *loop) {
 static void empty(weft_loop_t *loop) {
   weft__cleanup_pool(loop);
   weft__handles_disarm(loop);
+  weft__watchers_close(loop);
   weft__loop_empty(loop);
   weft__handles_close(loop);
 }

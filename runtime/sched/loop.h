@@ -196,6 +196,7 @@ struct weft_loop {
   _Atomic(weft_task_factory_fn) task_factory;
   int64_t slow_callback_ns;
   struct weft__handles *handles; /* call_soon and kin: run/handles.c */
+  void *watchers;                /* add_reader and kin: run/watchers.c; under the libuv loop's lock */
   struct weft__pool *pool;       /* the default thread pool, made when first used: exec/ */
   weft__spin_t pool_lock;
   weft__list_t generators; /* open ones, see sync/generators.c; zero until the first is opened */

@@ -3,7 +3,9 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 static void sleep_thread(double ms) {
   long ns = (long)(ms * 1e6);
@@ -196,5 +198,43 @@ CASE(262, exception_handler_contexts, CAUSAL, VIRTUAL) {
   weft_task_t *t = weft_create_task(c262_bad_async());
   TRY(S(10));
   weft_detach(t);
+  return 0;
+}
+
+static int c166_read(void *data) {
+  char bytes[10];
+  ssize_t n = recv(*(int *)data, bytes, sizeof bytes, 0);
+  P("%s", repr_bytes(bytes, n > 0 ? (size_t)n : 0));
+  return 0;
+}
+static int c166_writable(void *data) {
+  const char *value = "writable";
+  if (!weft_future_done(data)) weft_future_set_result((weft_future_t *)data, &value);
+  return 0;
+}
+CASE(166, loop_add_reader_writer, CAUSAL, REAL) {
+  weft_loop_t *loop = weft_get_running_loop();
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) < 0) abort();
+  TRY(weft_loop_add_reader(loop, pair[0], c166_read, &pair[0]));
+  TRY(S(10));
+  if (send(pair[1], "x", 1, 0) != 1) abort();
+  TRY(S(20));
+  if (send(pair[1], "y", 1, 0) != 1) abort();
+  TRY(S(20));
+  bool first = weft_loop_remove_reader(loop, pair[0]), second = weft_loop_remove_reader(loop, pair[0]);
+  P("%s %s", repr_bool(first), repr_bool(second));
+  if (send(pair[1], "z", 1, 0) != 1) abort();
+  TRY(S(20));
+  const char *value = NULL;
+  weft_future_t *f = weft_future_open(sizeof value);
+  TRY(weft_loop_add_writer(loop, pair[1], c166_writable, f));
+  TRY(weft_await_future(f, &value));
+  first = weft_loop_remove_writer(loop, pair[1]);
+  second = weft_loop_remove_writer(loop, pair[1]);
+  P("%s %s %s", value, repr_bool(first), repr_bool(second));
+  weft_future_unref(f);
+  close(pair[0]);
+  close(pair[1]);
   return 0;
 }

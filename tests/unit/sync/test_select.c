@@ -1,5 +1,7 @@
 /* test_select.c: the first of several operations; exactly one takes effect. */
 #include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "unit/sync/trace.h"
 
@@ -172,7 +174,7 @@ static int misuse(void) {
                                 weft_select_get(&q, &wide),
                                 weft_select_timer((double)NAN),
                                 weft_select_future(NULL),
-                                {99, 0, NULL, NULL, 0, 0},
+                                {99, 0, NULL, NULL, 0, 0, -1},
                                 weft_select_future(f)};
   mark("%s", weft_error_name(weft_select(NULL, 0)));
   for (int i = 0; i < 5; i++) mark("%s", weft_error_name(weft_select(&cases[i], 1)));
@@ -266,11 +268,65 @@ static void nothing_is_lost_or_doubled(void **state) {
   assert_int_equal(market.sum, n * (n - 1) / 2);
 }
 
+/* ---- descriptors ------------------------------------------------------------------------------------------------------- */
+
+static WEFT_ASYNC(writes_later, int, double);
+static int writes_later(int fd, double seconds) {
+  int rc = weft_sleep(seconds);
+  if (rc == 0) assert_int_equal(write(fd, "x", 1), 1);
+  return rc;
+}
+
+static WEFT_ASYNC(descriptors);
+static int descriptors(void) {
+  int pair[2], item = 0;
+  char bytes[2];
+  weft_queue_t q;
+  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+  assert_int_equal(weft_queue_init(&q, sizeof(int), 1), 0);
+  weft_select_case_t cases[] = {weft_select_readable(pair[0]), weft_select_get(&q, &item), weft_select_timer(0.01)};
+  assert_int_equal(weft_select(cases, 3), 2); /* not readable: the time */
+  assert_int_equal(weft_wait_writable(pair[0]), 0);
+  for (int round = 0; round < 3; round++) { /* each time it has to be waited for anew */
+    weft_task_t *writer = weft_create_task(writes_later_async(pair[1], 0.01));
+    assert_int_equal(weft_wait_readable(pair[0]), 0);
+    assert_int_equal(read(pair[0], bytes, 2), 1);
+    assert_int_equal(weft_join(writer), 0);
+  }
+  assert_int_equal(weft_queue_put_nowait(&q, &(const int){4}), 0);
+  assert_int_equal(write(pair[1], "y", 1), 1);
+  cases[2].seconds = 100;
+  assert_int_equal(weft_select(cases, 3), 0); /* both: the first, and the item stays */
+  assert_int_equal(weft_queue_qsize(&q), 1);
+  assert_int_equal(read(pair[0], bytes, 2), 1);
+  assert_int_equal(weft_select(cases, 3), 1);
+  weft_task_t *waits = weft_create_task(weft_wait_readable_async(pair[0]));
+  assert_int_equal(weft_sleep(0.01), 0);
+  weft_task_cancel(waits, NULL);
+  assert_int_equal(weft_join(waits), WEFT_CANCELLED);
+  waits = weft_create_task(weft_wait_readable_async(pair[0]));
+  assert_int_equal(weft_sleep(0.01), 0);
+  close(pair[1]); /* the end is readable too */
+  assert_int_equal(weft_join(waits), 0);
+  close(pair[0]);
+  assert_int_equal(weft_wait_readable(-1), -EBADF);
+  assert_int_equal(weft_wait_readable(pair[0]), -EBADF);
+  weft_queue_destroy(&q);
+  return 0;
+}
+static void descriptors_can_be_waited_for(void **state) {
+  (void)state;
+  for (unsigned workers = 1; workers <= 4; workers += 3) {
+    weft_config_t config = {.workers = workers};
+    assert_int_equal(weft_run_with(&config, descriptors_async()), 0);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_first_that_can_be_done), cmocka_unit_test(waits_for_each_kind),
       cmocka_unit_test(exactly_one_takes_effect),   cmocka_unit_test(misuse_and_memory),
-      cmocka_unit_test(nothing_is_lost_or_doubled),
+      cmocka_unit_test(nothing_is_lost_or_doubled), cmocka_unit_test(descriptors_can_be_waited_for),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
