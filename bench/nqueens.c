@@ -30,7 +30,7 @@ static board_t with(const board_t *board, int x, int8_t y) {
 static WEFT_FORKS(int, queens, board_t, int, int);
 static int queens(WEFT_HEAD, board_t board, int n, int x) {
   if (x == n) return 1;
-  int8_t rows[N_MAX];
+  int8_t rows[2 * N_MAX]; /* gcc fears for more than n */
   int count = candidates(&board, n, x, rows);
   if (count == 0) return 0;
   for (int i = 0; i + 1 < count; i++) WEFT_FORK(queens, with(&board, x, rows[i]), n, x + 1);
@@ -41,7 +41,7 @@ static int queens(WEFT_HEAD, board_t board, int n, int x) {
 
 __attribute__((noinline)) static int serial(board_t board, int n, int x) {
   if (x == n) return 1;
-  int8_t rows[N_MAX];
+  int8_t rows[2 * N_MAX]; /* gcc fears for more than n */
   int count = candidates(&board, n, x, rows), sum = 0;
   for (int i = 0; i < count; i++) sum += serial(with(&board, x, rows[i]), n, x + 1);
   return sum;

@@ -81,7 +81,7 @@ WEFT_API WEFT_NODISCARD int weft_fork_run_(const char *name, weft_fork_work_fn f
                                            int fenced);
 WEFT_API void weft_fork_full_(weft_fork_slot_t *head) __attribute__((noreturn));
 WEFT_API void weft_fork_deep_(weft_fork_slot_t *head, weft_fork_work_fn fn, weft_fork_slot_t *record);
-WEFT_API void weft_fork_settle_(weft_fork_slot_t *slot, weft_fork_work_fn fn);
+WEFT_API WEFT_NODISCARD bool weft_fork_settle_(weft_fork_slot_t *slot, weft_fork_work_fn fn);
 WEFT_API int weft_fork_status_(const weft_fork_slot_t *head);
 WEFT_API void weft_fork_fail_(weft_fork_slot_t *head, int status);
 WEFT_API void weft_fork_misused_(weft_fork_slot_t *head, const char *fn, const char *how);
@@ -227,9 +227,15 @@ WEFT_FORK_INLINE_ bool weft_fork_take_back_(weft_fork_slot_t *slot) {
     if (WEFT_FORK_LIKELY_(weft_fork_has_room_(head_ - 1))) return fn(head_ WEFT_FORK_LIST_ names);                     \
     return fn##_fork_deep_(head_ WEFT_FORK_LIST_ names);                                                               \
   }                                                                                                                    \
+  /* That it calls fn itself also makes gcc take a short way out at the top of fn into fn's callers. */                \
   WEFT_FORK_COLD_ R fn##_fork_settle_(weft_fork_slot_t *slot_) {                                                       \
+    if (weft_fork_settle_(slot_, fn##_fork_work_)) {                                                                   \
+      struct fn##_fork_args_ args_;                                                                                    \
+      memcpy(&args_, slot_->data.bytes, sizeof args_);                                                                 \
+      (void)args_;                                                                                                     \
+      return fn(slot_ WEFT_FORK_LIST_ fields);                                                                         \
+    }                                                                                                                  \
     R value_;                                                                                                          \
-    weft_fork_settle_(slot_, fn##_fork_work_);                                                                         \
     memcpy(&value_, slot_->data.bytes, sizeof value_);                                                                 \
     return value_;                                                                                                     \
   }                                                                                                                    \

@@ -141,11 +141,15 @@ void weft__fork_call(weft__deck_t *deck, weft_fork_slot_t *head, weft_fork_work_
     weft_fork_deep_(head, fn, record);
 }
 
-static void run_here(weft__deck_t *deck, weft_fork_slot_t *head, weft_fork_work_fn fn, weft_fork_slot_t *record) {
+/* True: the caller is to run it, here; else the value is there. */
+static bool may_run_here(weft__deck_t *deck, weft_fork_slot_t *slot, weft_fork_work_fn fn) {
   if (status_of(deck->tree) != 0)
-    no_value(record);
+    no_value(slot);
+  else if (weft__likely(weft_fork_has_room_(slot)))
+    return true;
   else
-    weft__fork_call(deck, head, fn, record);
+    weft_fork_deep_(slot, fn, slot);
+  return false;
 }
 
 /* ---- the slow join ----------------------------------------------------------------------------------------------------- */
@@ -176,8 +180,8 @@ static void await_stolen(weft__deck_t *deck, weft_task_t *stolen) {
   weft__word_set(&stolen->future.word, WEFT__W_RETRIEVED);
 }
 
-/* A thief took it: waits for its task. */
-static void join_stolen(weft__deck_t *deck, weft_fork_slot_t *slot, weft_fork_work_fn fn) {
+/* A thief took it: waits for its task. Whether that has left a value. */
+static bool join_stolen(weft__deck_t *deck, weft_fork_slot_t *slot) {
   weft_task_t *stolen = (weft_task_t *)(atom_load(weft__slot_state(slot), relaxed) & ~(uintptr_t)WEFT__FORK_DONE);
   await_stolen(deck, stolen);
   bool done = (atom_load(weft__slot_state(slot), relaxed) & WEFT__FORK_DONE) != 0;
@@ -188,7 +192,7 @@ static void join_stolen(weft__deck_t *deck, weft_fork_slot_t *slot, weft_fork_wo
   atom_store(&deck->split, slot, relaxed);
   weft__deck_set_limit(deck);
   weft__spin_unlock(&deck->lock);
-  if (!done) run_here(deck, slot, fn, slot); /* it found no stack, or was cancelled before it began */
+  return done; /* else it found no stack, or was cancelled before it began */
 }
 
 /* Shares less if there was too much, more if somebody asked for it. Under the lock; the slot is not stolen. */
@@ -199,8 +203,8 @@ static void move_split(weft__deck_t *deck, const weft_fork_slot_t *slot) {
   atom_store(&deck->split, split, relaxed);
 }
 
-/* The join of slot, whose fn is NULL already; leaves the value in its data. */
-void weft_fork_settle_(weft_fork_slot_t *slot, weft_fork_work_fn fn) {
+/* The join of slot, whose fn is NULL already. True: the caller runs it; else the value is in its data. */
+bool weft_fork_settle_(weft_fork_slot_t *slot, weft_fork_work_fn fn) {
   weft__deck_t *deck = weft__deck_of(slot);
   check_owner(deck);
   weft__spin_lock(&deck->lock);
@@ -212,10 +216,7 @@ void weft_fork_settle_(weft_fork_slot_t *slot, weft_fork_work_fn fn) {
   }
   weft__spin_unlock(&deck->lock);
   if (weft__unlikely(asked)) attend(deck, turn);
-  if (stolen)
-    join_stolen(deck, slot, fn);
-  else
-    run_here(deck, slot, fn, slot);
+  return (stolen && join_stolen(deck, slot)) ? false : may_run_here(deck, slot, fn);
 }
 
 /* ---- suspending -------------------------------------------------------------------------------------------------------- */
