@@ -1,8 +1,8 @@
 /* monitor.c: the thread that notices when every worker is stuck. Several workers on a real clock; one worker has none.
  *
  * As long as one worker sleeps it is the lookout, and as long as one gets on it looks around itself (idle.c). Only when
- * every worker sits in one task is there nobody left but this thread. It naps NAP_NS at a time and looks (SHORT_NAP_NS
- * while everybody stands still):
+ * every worker sits in one task is there nobody left but this thread. It naps NAP_NS at a time and looks (BUSY_NAP_NS
+ * while nobody sleeps, STILL_NAP_NS while everybody stands still):
  *   somebody sleeps or gets on     nothing to do, but see 2. below
  *   everybody stands still         if something waits (a queued task, a due timer, a descriptor's event) one more spare is
  *                                  activated, as long as there are fewer than workers that are blocked, plus
@@ -25,7 +25,8 @@
 
 enum {
   NAP_NS = 1000 * 1000,
-  SHORT_NAP_NS = 300 * 1000,
+  BUSY_NAP_NS = 500 * 1000,
+  STILL_NAP_NS = 300 * 1000,
   DOZE_LOOKS = 10,
   BLOCKED_LOOKS = 4,
   COMPUTING_SPARES = 4,
@@ -100,14 +101,14 @@ static int monitor_thread(void *argument) {
   weft_loop_t *loop = argument;
   weft__monitor_t *monitor = &loop->monitor;
   unsigned quiet = 0;
-  bool still = false;
+  int64_t nap = NAP_NS;
   weft__mutex_lock(&monitor->mutex);
   while (!monitor->ends) {
     if (quiet >= DOZE_LOOKS) {
       doze(monitor, loop);
       quiet = 0;
     }
-    int64_t until = weft__time_add(weft__clock_now(), still ? SHORT_NAP_NS : NAP_NS);
+    int64_t until = weft__time_add(weft__clock_now(), nap);
     while (!monitor->ends && !monitor->kicked && weft__cond_wait_until(&monitor->wake, &monitor->mutex, until)) {
     }
     monitor->kicked = false;
@@ -115,10 +116,10 @@ static int monitor_thread(void *argument) {
     atom_add(&monitor->looks, 1, relaxed);
     if (atom_load(&loop->idle_count, relaxed) > 0) {
       quiet++;
-      still = false;
+      nap = NAP_NS;
     } else {
       quiet = 0;
-      still = look(loop);
+      nap = look(loop) ? STILL_NAP_NS : BUSY_NAP_NS;
     }
     weft__mutex_lock(&monitor->mutex);
   }
