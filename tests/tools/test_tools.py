@@ -117,6 +117,13 @@ class Mutate(unittest.TestCase):
         self.assertEqual(self.listed("only | three | fields\n").returncode, 1)
         self.assertEqual(self.listed("a | b | no/such/file.c | s/a/b/\n").returncode, 1)
 
+    def test_parts_are_everything_once(self):
+        def rows(part):
+            return [line for line in run(TOOLS / "mutate", "--list", "--part", part).stdout.splitlines() if line[:1].isdigit()]
+        self.assertGreater(len(rows("1/1")), 100)
+        self.assertEqual(sorted(rows("1/3") + rows("2/3") + rows("3/3")), sorted(rows("1/1")))
+        self.assertNotEqual(run(TOOLS / "mutate", "--list", "--part", "4/3").returncode, 0)
+
     def test_every_promise_can_be_read(self):
         done = run(TOOLS / "mutate", "--list")
         self.assertEqual(done.returncode, 0, done.stdout)
