@@ -7,11 +7,13 @@
  *
  * A schedule is printed as the answers that are not 0, each as STEP LETTER INDEX = ANSWER: at the access of that number the
  * machine was asked for a preemption (p), the next thread (n), a late store (l) or the model's own choice (a). */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "model/machine.h"
 
@@ -137,6 +139,23 @@ static void report(unsigned long executions) {
   if (!machine.failed)
     printf("(the second run of this schedule went well: the model keeps state between executions)\n");
   printf("again: --scenario %s --replay SCHEDULE\n", machine.scenario->name);
+}
+
+/* The code under test touched what it must not. */
+static void on_fault(int number) {
+  printf("VIOLATION of %s: signal %d\nproperty: %s\n", machine.scenario->name, number, machine.scenario->property);
+  search.count = search.depth;
+  print_schedule();
+  _exit(1);
+}
+
+static void catch_faults(void) {
+  static char stack[16384];
+  stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
+  struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_ONSTACK};
+  const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+  sigaltstack(&alternate, NULL);
+  for (unsigned i = 0; i < weft__countof(faults); i++) sigaction(faults[i], &action, NULL);
 }
 
 /* ---- the searches ------------------------------------------------------------------------------------------------------ */
@@ -274,6 +293,7 @@ int main(int argc, char **argv) {
       return usage();
   }
   setvbuf(stdout, NULL, _IOLBF, 0);
+  catch_faults();
   int status = 0;
   unsigned ran = 0;
   for (const model_scenario_t *scenario = model_scenarios; scenario->name != NULL; scenario++) {

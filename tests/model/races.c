@@ -166,3 +166,29 @@ void *__tsan_memcpy(void *to, const void *from, unsigned long size);
 void *__tsan_memset(void *to, int byte, unsigned long size);
 void *__tsan_memcpy(void *to, const void *from, unsigned long size) { return memcpy(to, from, size); }
 void *__tsan_memset(void *to, int byte, unsigned long size) { return memset(to, byte, size); }
+
+/* Atomic accesses of public headers, which cannot include ours: weft/fork.h. */
+static enum model_order order_of(int order) {
+  switch (order) {
+  case __ATOMIC_RELAXED: return MODEL_relaxed;
+  case __ATOMIC_RELEASE: return MODEL_release;
+  case __ATOMIC_ACQ_REL: return MODEL_acq_rel;
+  case __ATOMIC_SEQ_CST: return MODEL_seq_cst;
+  default: return MODEL_acquire;
+  }
+}
+uint64_t __tsan_atomic64_load(const volatile uint64_t *address, int order);
+void __tsan_atomic64_store(volatile uint64_t *address, uint64_t value, int order);
+void __tsan_atomic_thread_fence(int order);
+void __tsan_atomic_signal_fence(int order);
+uint64_t __tsan_atomic64_load(const volatile uint64_t *address, int order) {
+  return model_load(address, sizeof *address, order_of(order), "header: load");
+}
+void __tsan_atomic64_store(volatile uint64_t *address, uint64_t value, int order) {
+  model_store(address, sizeof *address, value, order_of(order), "header: store");
+}
+void __tsan_atomic_thread_fence(int order) {
+  if (order != __ATOMIC_SEQ_CST) model_fail("a fence of that order is not modelled");
+  model_fence("header: fence");
+}
+void __tsan_atomic_signal_fence(int order) { (void)order; }

@@ -24,7 +24,7 @@ enum { MODEL_TASKS = 4 };
 typedef struct model_task {
   union {
     weft_task_t task; /* first */
-    unsigned char bytes[WEFT__TASK_SMALL];
+    unsigned char bytes[WEFT__TASK_LARGE];
   };
   _Atomic(unsigned) fresh;  /* its first entry is in a queue */
   _Atomic(unsigned) queued; /* a later one is */
@@ -32,8 +32,15 @@ typedef struct model_task {
 } model_task_t;
 
 static weft_task_t *current_of[MODEL_THREADS];
+#ifndef MODEL_LOOP /* the task floor only hands it on */
 static char loop_memory;
-static weft_loop_t *const model_loop = (weft_loop_t *)(void *)&loop_memory;
+#define MODEL_LOOP ((weft_loop_t *)(void *)&loop_memory)
+#endif
+static weft_loop_t *const model_loop = MODEL_LOOP;
+#ifndef MODEL_BEFORE_PARK /* what the worker does around a switch */
+#define MODEL_BEFORE_PARK() NULL
+#define MODEL_AFTER_PARK(before) ((void)(before))
+#endif
 
 /* ---- the scheduler ----------------------------------------------------------------------------------------------------- */
 
@@ -84,10 +91,12 @@ void weft__park(void (*after)(void *argument), void *argument) {
   weft_task_t *task = weft__current_task();
   struct model_park *park = weft__alloc(sizeof *park);
   *park = (struct model_park){after, argument};
+  void *before = MODEL_BEFORE_PARK();
   current_of[model_self()] = NULL;
   model_spawn(run_after, park);
   await_turn(task);
   current_of[model_self()] = task;
+  MODEL_AFTER_PARK(before);
 }
 
 static void after_requeue(void *argument) {
@@ -143,7 +152,9 @@ weft_strand_t *weft__callback_strand(weft_loop_t *loop) {
   MODEL_CHECK(loop == model_loop);
   return NULL;
 }
+#ifndef MODEL_FORKS
 void weft__forks_ask(weft_task_t *task) { (void)task; }
+#endif
 void weft__strand_unref(weft_strand_t *strand) { (void)strand; }
 bool weft__strand_moves(const weft_strand_t *strand) { return strand != NULL; }
 void weft__strand_requeue(weft_strand_t *strand, weft__item_t *item) {
