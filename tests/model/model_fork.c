@@ -16,6 +16,9 @@ static void after_park(void *forks);
 
 /* Decks come from here: fresh ones are zero, as the system's are. */
 #include <sys/mman.h>
+static void *reserve(size_t bytes) {
+  return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
 static void *model_map(void);
 #define mmap(address, bytes, protection, flags, fd, offset) model_map()
 #define munmap(address, bytes) ((void)(address))
@@ -28,7 +31,7 @@ enum { WORKERS = 3, DECKS = 3, LEAVES = 8, TOUCHED = 4096 };
 
 static weft__worker_t workers[WORKERS];
 static weft__fiber_t fiber; /* of no limits */
-static char deck_memory[WORKERS][DECKS][2 * WEFT_FORK_DECK_BYTES_] __attribute__((aligned(WEFT_FORK_DECK_BYTES_)));
+static char *deck_memory;   /* reserved once; only the decks' beginnings are ever touched */
 static unsigned decks_used[WORKERS];
 static weft_task_t *root;
 static weft_task_t *stolen_by[MODEL_THREADS];
@@ -45,10 +48,20 @@ static _Atomic(unsigned) barrier_over, second_over;
 
 /* ---- what they stand on ------------------------------------------------------------------------------------------------- */
 
+/* Aligned as decks want it, and room for what is cut off. */
+#define STRIDE ((size_t)4 * WEFT_FORK_DECK_BYTES_)
+
+static void reserve_decks(void) {
+  if (deck_memory != NULL) return;
+  char *memory = reserve((WORKERS * DECKS + 1) * STRIDE);
+  MODEL_CHECK(memory != (char *)MAP_FAILED);
+  deck_memory = memory + (-(uintptr_t)memory & (STRIDE - 1));
+}
+
 static void *model_map(void) {
   unsigned self = model_self();
   MODEL_CHECK(self < WORKERS && decks_used[self] < DECKS);
-  char *memory = deck_memory[self][decks_used[self]++];
+  char *memory = deck_memory + (self * DECKS + decks_used[self]++) * STRIDE;
   memset(memory, 0, TOUCHED); /* no model goes further */
   return memory;
 }
@@ -140,6 +153,7 @@ static int run_nested(void *arguments) {
 }
 
 static void setup(int (*entry)(void *arguments)) {
+  reserve_decks();
   model_reset_tasks();
   memset(&real_loop, 0, sizeof real_loop);
   memset(workers, 0, sizeof workers);

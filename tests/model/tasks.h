@@ -22,12 +22,9 @@
 enum { MODEL_TASKS = 4 };
 
 typedef struct model_task {
-  union {
-    weft_task_t task; /* first */
-    unsigned char bytes[WEFT__TASK_LARGE];
-  };
-  _Atomic(unsigned) fresh;  /* its first entry is in a queue */
-  _Atomic(unsigned) queued; /* a later one is */
+  _Alignas(16) unsigned char task[WEFT__TASK_LARGE]; /* a weft_task_t with its arguments */
+  _Atomic(unsigned) fresh;                           /* its first entry is in a queue */
+  _Atomic(unsigned) queued;                          /* a later one is */
   unsigned resumed;
 } model_task_t;
 
@@ -205,7 +202,7 @@ void weft__tss_set(weft__tss_t key, void *value) {
 /* Made and queued, as create_task leaves it: one reference is the caller's, one the runtime's. */
 static weft_task_t *model_create(int (*entry)(void *arguments)) {
   model_task_t *self = weft__alloc_zero(sizeof *self);
-  weft_task_t *task = &self->task;
+  weft_task_t *task = (weft_task_t *)(void *)self->task;
   atom_init(&task->future.word, 2 * WEFT__W_REFERENCE);
   task->future.loop = model_loop;
   weft__list_init(&task->future.nodes);
