@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The house's own tools notice what they are there to notice: each is given something good and something bad.
 
-ctest: timeout=60
+ctest: timeout=120
 """
 import json
 import os
@@ -111,9 +111,11 @@ class Mutate(unittest.TestCase):
             return run(TOOLS / "mutate", "--list", "--promises", file.name)
 
     def test_lines(self):
-        good = "a promise | unit.x | include/weft.h | a || b ==> c | d\n"
+        good = "a promise | unit.x | include/weft.h | #include <weft/tasks.h> ==> c || d | e\n"
         self.assertEqual(self.listed(good).returncode, 0)
-        self.assertIn("a || b ==> c | d", self.listed(good).stdout)
+        self.assertIn("==> c || d | e", self.listed(good).stdout)
+        self.assertIn("does not apply", self.listed(good.replace("tasks", "tusks")).stdout)
+        self.assertEqual(self.listed(good.replace("tasks", "tusks")).returncode, 1)
         self.assertEqual(self.listed("only | three | fields\n").returncode, 1)
         self.assertEqual(self.listed("a | b | no/such/file.c | s/a/b/\n").returncode, 1)
 
