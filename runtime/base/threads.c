@@ -74,6 +74,10 @@ int weft__thread_clock(void) {
   return clock;
 }
 
+void weft__around_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void)) {
+  WEFT__ASSERT(pthread_atfork(before, in_parent, in_child) == 0);
+}
+
 void weft__thread_stack(char **low, char **high) {
   pthread_attr_t attributes;
   void *start;

@@ -64,6 +64,8 @@ void weft__cond_signal(weft__cond_t *cond);
 void weft__cond_broadcast(weft__cond_t *cond);
 
 void weft__once(weft__once_t *once, void (*fn)(void));
+/* pthread_atfork: around every fork() from now on; each may be NULL. Without memory it panics. */
+void weft__around_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
 int weft__tss_create(weft__tss_t *key, void (*destructor)(void *));
 void weft__tss_delete(weft__tss_t key);
 void *weft__tss_get(weft__tss_t key);

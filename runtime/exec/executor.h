@@ -16,6 +16,7 @@
 #include "base/atomics.h"
 #include "base/error.h"
 #include "base/list.h"
+#include "base/threads.h"
 #include "exec/gate.h"
 #include "sched/blocking.h"
 
@@ -69,6 +70,7 @@ typedef struct weft__executor_kind {
 struct weft_executor {
   const weft__executor_kind_t *kind;
   _Atomic(unsigned) refs; /* the handle's, and of jobs that may be late */
+  unsigned born;          /* after so many forks */
   weft__gate_t ended;
   weft_executor_t *next; /* in a loop's list of default executors */
 };

@@ -10,7 +10,15 @@
 
 /* ---- executors --------------------------------------------------------------------------------------------------------- */
 
+/* How many forks lie between this process and the first one. An executor of an earlier one has no threads here. */
+static _Atomic(unsigned) forks;
+static weft__once_t once = WEFT__ONCE_INIT;
+static void count_fork(void) { atom_add(&forks, 1, relaxed); } /* in the child, which has one thread */
+static void watch_forks(void) { weft__around_forks(NULL, NULL, count_fork); }
+
 void weft__executor_init(weft_executor_t *executor, const weft__executor_kind_t *kind) {
+  weft__once(&once, watch_forks);
+  executor->born = atom_load(&forks, relaxed);
   executor->kind = kind;
   atom_init(&executor->refs, 1);
   weft__gate_init(&executor->ended);
@@ -45,6 +53,8 @@ void weft__job_init(weft__job_t *job, weft_call_t *call,
 
 int weft__job_submit(weft__job_t *job, weft_executor_t *executor, bool room) {
   job->executor = executor;
+  if (weft__unlikely(executor->born != atom_load(&forks, relaxed)))
+    return weft_fail(WEFT_RUNTIME, "this is the child of a fork(), the executor's threads stayed in the parent");
   int rc = executor->kind->submit(executor, job);
   if (weft__likely(rc != WEFT_QUEUE_FULL) || !room || executor->kind->await_room == NULL) return rc;
   weft__executor_ref(executor); /* it may be closed meanwhile */

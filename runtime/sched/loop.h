@@ -143,7 +143,8 @@ struct weft_loop {
   weft_config_t config;
   unsigned worker_count;
   weft__worker_t *workers;
-  bool alone; /* one worker: asyncio's order, no stealing */
+  bool alone;         /* one worker: asyncio's order, no stealing */
+  weft__link_t alive; /* after_fork.c's */
 
   WEFT__CACHE_ALIGNED weft__spin_t inject_lock;
   weft__list_t injected; /* items from foreign threads; under inject_lock */
@@ -202,6 +203,12 @@ struct weft_loop {
   weft__list_t generators; /* open ones, see sync/generators.c; zero until the first is opened */
   weft__spin_t generators_lock;
 };
+
+/* ---- after_fork.c: a fork() of the user's ---- */
+void weft__after_fork_add(weft_loop_t *loop);
+void weft__after_fork_remove(weft_loop_t *loop);
+/* This process is the child of a fork made while there were loops. */
+bool weft__forked(void);
 
 /* The worker that this thread is, or NULL. Never inlined: the address of a thread-local must not be kept across a switch
  * of stacks, after which the code may be on another thread (rule 18). */

@@ -129,6 +129,7 @@ int weft__loop_open(const weft_config_t *config, weft_loop_t **out) {
       rc = open_strands(loop);
       if (rc == 0) rc = open_helpers(loop);
       if (rc == 0) {
+        weft__after_fork_add(loop);
         *out = loop;
         return 0;
       }
@@ -273,6 +274,7 @@ static void abandon_tasks(weft_loop_t *loop) {
 }
 
 void weft__loop_empty(weft_loop_t *loop) {
+  weft__after_fork_remove(loop);
   atom_store(&loop->state, WEFT__LOOP_CLOSED, seq_cst); /* from here on nothing is queued any more */
   drop_queues(loop);
   abandon_tasks(loop);

@@ -27,7 +27,10 @@ int weft__check_suspend(const char *what) {
     return weft_fail(-EPERM, "%s may suspend: not between weft_blocking_enter and weft_blocking_exit", what);
   if (worker != NULL)
     return weft_fail(-EPERM, "%s may suspend: it cannot be called in a callback, make a task of it", what);
-  return weft_fail(-EPERM, "%s may suspend: it can only be called in a task", what);
+  return weft_fail(-EPERM,
+                   weft__forked() ? "%s may suspend: this is the child of a fork(), its runtime is dead"
+                                  : "%s may suspend: it can only be called in a task",
+                   what);
 }
 
 /* ---- running entries --------------------------------------------------------------------------------------------------- */
@@ -116,6 +119,7 @@ static void run_entry(weft__worker_t *worker, weft__entry_t entry) {
     weft__task_run(task);
   }
   worker = weft__worker();
+  if (weft__unlikely(worker == NULL)) weft__panic("a task returned in the child of a fork(): call exec or _exit there");
   worker->current = NULL;
   if (weft__unlikely(worker->sections > 0)) weft__section_left_open(worker);
   end_step(worker);
