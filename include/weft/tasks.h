@@ -2,7 +2,8 @@
  *
  * Who creates a task owns it and ends that by exactly one weft_join or weft_detach. The runtime itself holds every
  * unfinished task, so a task never vanishes unheard; the owner's reference keeps handle and status readable. A debug
- * build aborts, naming the task, when a task is joined or detached twice. */
+ * build aborts, naming the task, when a task is joined or detached twice.
+ * WEFT_STOP out of a task's body becomes WEFT_RUNTIME with WEFT_STOP as its context (PEP 479). */
 #ifndef WEFT_TASKS_H
 #define WEFT_TASKS_H
 #include <weft/call.h>

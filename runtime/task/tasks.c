@@ -36,7 +36,10 @@ void weft__task_free(weft_task_t *task) {
 static WEFT__NOINLINE void finish_slowly(weft_task_t *task, int status, bool registered) {
   weft_future_t *future = &task->future;
   weft__record_t *record = NULL;
-  if (status < 0) {
+  if (status == WEFT_STOP) { /* PEP 479: whoever awaits would take it for the end of its own iteration */
+    status = WEFT_RUNTIME;
+    record = weft__record_make(WEFT_RUNTIME, WEFT_STOP, "coroutine raised StopIteration");
+  } else if (status < 0) {
     record = task->record != NULL && task->record->error.code == status ? weft__record_ref(task->record)
                                                                         : weft__record_for(status);
     if (status == WEFT_EXIT || status == WEFT_INTERRUPT) weft__base_error(future->loop, record);

@@ -207,9 +207,27 @@ static void bytes_between_arguments_are_zero(void **state) {
   assert_int_equal(call.entry(call.args.bytes), 7);
 }
 
+/* ---- PEP 479 ----------------------------------------------------------------------------------------------------------- */
+
+static WEFT_ASYNC(stopped);
+static int stopped(void) {
+  weft_task_t *task = weft_create_task(answers_async(WEFT_STOP));
+  RETURN_UNLESS(weft_await(task) == WEFT_RUNTIME && weft_error()->context == WEFT_STOP);
+  RETURN_UNLESS(strcmp(weft_error()->message, "coroutine raised StopIteration") == 0);
+  RETURN_UNLESS(weft_task_result(task) == WEFT_RUNTIME);
+  weft_detach(task);
+  RETURN_UNLESS(weft_gather(answers_async(0), answers_async(WEFT_STOP)) == WEFT_RUNTIME);
+  return 0;
+}
+static void a_stop_does_not_leave_a_task(void **state) {
+  (void)state;
+  at_one_and_four(stopped_async());
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bytes_between_arguments_are_zero),
+      cmocka_unit_test(a_stop_does_not_leave_a_task),
       cmocka_unit_test(tasks_have_names),
       cmocka_unit_test(results_stay_readable),
       cmocka_unit_test(a_joiner_learns_the_childs_status),
