@@ -1,20 +1,23 @@
 /* idle.c: searching, sleeping, waking, and the lookout. Several workers, but for weft__sleep_alone.
  *
  * idle: one bit per worker. A worker sets its bit before it sleeps; whoever clears it (the worker itself, or a waker that
- * claims it) takes one from idle_count, so idle_count == worker_count means that nobody runs and nobody was claimed.
+ * claims it) has it to himself. idle_count follows the bits, each change one step later, so that a preempted worker keeps
+ * the two apart for a while: the count is what one looks at first, the bits decide.
  * searching: at most one worker spins for work; a waker sets it on behalf of the sleeper that it claims.
  *
  * No wake-up is lost. A pusher: queue the entry; full fence; read searching and idle. A sleeper: searching := 0; set its
  * bit (read-modify-write); full fence; look at every ring and the injection queue once more; sleep. In the single order of
  * the two fences one is first: either the sleeper sees the entry, or the pusher sees the bit (or a later searcher, who
- * goes through the same steps). The ring of the doorbell is remembered if it comes before the sleep (loop/reactor.h).
+ * goes through the same steps). A waker that set searching and finds nobody to claim takes it back, fences and looks for
+ * sleepers again, for those who trusted it. A ring that comes before the sleep is remembered (loop/bell.h).
  * A searcher that finds work clears `searching` and wakes another one if there is more.
  *
  * Lookout: while any worker runs, one sleeper (loop->lookout) sleeps LOOKOUT_NS at most. When it wakes it compares every
  * running worker's ticks with its last sample; from one that stood still it takes over the lone newest entry, half of the
  * ring, its descriptors' events and its due timers. So no task holds another hostage for longer than about two periods.
  * When nobody has run for DOZE_ROUNDS periods it dozes: sleeps without limit; the first worker to stop being idle wakes
- * it. A lookout that leaves for work hands the role to another sleeper. */
+ * it. A lookout that leaves gives the role up and rings a sleeper, which takes it; see hand_on_lookout.
+ * tests/model/model_idle.c tries the schedules of all this. */
 #include <limits.h>
 
 #include "base/clock.h"
@@ -326,7 +329,7 @@ static weft__worker_t *sleep_shared(weft__worker_t *worker) {
     } else if (lookout) {
       atom_store(&loop->lookout_dozes, true, seq_cst);
       if (atom_load(&loop->idle_count, seq_cst) !=
-          atom_load(&loop->active, seq_cst)) { /* partner: leave_idle's look at lookout_dozes */
+          atom_load(&loop->active, seq_cst)) { /* partner: wake_dozing_lookout's look */
         atom_store(&loop->lookout_dozes, false, seq_cst);
         quiet = 0;
         continue;

@@ -1,13 +1,13 @@
 /* ready.c: a worker's ready queue, the injection queue, and stealing.
  *
- * A worker's queue is its ring (lockfree/ring.h) followed by one entry, `newest`. An entry that is pushed while the queue
- * is empty behind it goes to `newest` alone; the next push moves it to the ring's tail and takes its place if it is fresh,
- * or follows it. So the order is FIFO, a task that is created and joined at once never enters the ring, and what stands
- * alone in `newest` wakes nobody: the owner is about to come by, and if it does not, the lookout takes it.
+ * A worker's queue is its ring (lockfree/ring.h) followed by one entry, `newest`. An entry that is pushed becomes
+ * `newest`; the one that was there moves to the ring's tail. So the order is FIFO, a task that is created and joined at
+ * once never enters the ring, and what stands alone in `newest` wakes nobody: the owner is about to come by, and if it
+ * does not, the lookout takes it.
  *
- * newest: 0 or an entry. The owner stores and exchanges, thieves exchange it for 0; whoever gets the entry by the
- * exchange owns it (acquire and release: the taker sees what the pusher wrote). With one worker only the owner touches it
- * and plain orders do.
+ * newest: 0 or an entry. The owner exchanges it for another, owner and thieves exchange it for 0; whoever gets the entry
+ * by the exchange owns it (acquire and release: the taker sees what the pusher wrote). With one worker only the owner
+ * touches it and plain orders do.
  * When the ring cannot grow the entry goes to the injection queue, which needs no memory. */
 #include <sched.h>
 
