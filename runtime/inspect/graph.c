@@ -33,7 +33,7 @@ weft_future_t *weft_task_waiting_on(weft_task_t *task) {
   atom_fence_after_rmw();
   /* While it waits, also for what it runs in place, that is its to keep alive until we give LOCK back: as in cancel.c. */
   if (weft__word_outcome(word) == WEFT__PENDING && (phase == WEFT__WAITING || phase == WEFT__RUNNING))
-    awaited = weft_future_ref(atom_load(&task->waiting_on, relaxed));
+    awaited = weft_future_ref(atom_load(&task->waiting_on, acquire)); /* partner: the release where it is set */
   weft__word_unlock(&task->future.word, 0, 0);
   return awaited;
 }

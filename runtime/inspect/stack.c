@@ -96,8 +96,8 @@ static bool may_look(const weft_task_t *task, bool alone) {
 /* What the task waits for, a reference; NULL: nothing, or not for a future. Under LOCK. */
 static weft_future_t *awaited_by_frozen(weft_task_t *task, enum weft__phase phase) {
   if (phase != WEFT__RUNNING && phase != WEFT__WAITING) return NULL;
-  atom_fence_after_rmw(); /* as in cancel.c */
-  return weft_future_ref(atom_load(&task->waiting_on, relaxed));
+  atom_fence_after_rmw();                                        /* as in cancel.c */
+  return weft_future_ref(atom_load(&task->waiting_on, acquire)); /* partner: the release where it is set */
 }
 
 /* Notes the frames if the task is frozen. *awaited: what it runs in place instead, or a gather of that, a reference. */

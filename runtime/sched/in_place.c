@@ -58,7 +58,8 @@ static inline weft__worker_t *run_in_place(weft__worker_t *worker, weft_task_t *
   weft__count_tick(worker);
   weft__deck_t *forks = weft__forks_pause(worker);
   worker->current = child;
-  atom_store(&parent->waiting_on, awaited, relaxed); /* ordered by the child's start: weft__task_run_for */
+  /* release: what it points to, for a canceller. Its place is ordered by the child's start: weft__task_run_for. */
+  atom_store(&parent->waiting_on, awaited, release);
   weft__task_run_for(child, parent, awaited);
   worker = weft__worker();
   worker->current = parent;

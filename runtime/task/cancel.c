@@ -58,7 +58,8 @@ static enum verdict request_one(weft_task_t *task, weft__record_t *reason, bool 
   enum weft__phase phase = weft__word_phase(word);
   uint64_t to_ready = (uint64_t)WEFT__READY << WEFT__W_PHASE_SHIFT;
   atom_fence_after_rmw(); /* partner: the child's start and end in weft__task_run_for */
-  weft_future_t *waiting_on = waits(phase) ? atom_load(&task->waiting_on, relaxed) : NULL;
+  /* acquire: what it points to; partner: the release where it is set */
+  weft_future_t *waiting_on = waits(phase) ? atom_load(&task->waiting_on, acquire) : NULL;
   if (waiting_on != NULL) {
     if (!weft__future_done(waiting_on)) {
       *next = weft_future_ref(waiting_on);

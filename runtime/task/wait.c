@@ -65,7 +65,8 @@ static void after_future_park(void *argument) {
   weft_task_t *task = frame->task;
   weft_future_t *future = frame->future;
   weft__word_t *word = &task->future.word;
-  atom_store(&task->waiting_on, future, relaxed); /* ordered by the swap that makes it WAITING, or READY again */
+  /* release: what it points to, for a canceller that finds the task still RUNNING. The swap below orders the rest. */
+  atom_store(&task->waiting_on, future, release);
   for (;;) {
     uint64_t value = weft__word_unlocked(word);
     if (weft__unlikely((value & WEFT__W_MUST_CANCEL) && !frame->keeps_cancel)) {

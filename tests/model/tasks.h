@@ -132,7 +132,7 @@ weft_task_t *weft__run_in_place(weft_task_t *child) {
   if (!take_fresh(child)) return NULL;
   model_note("runs the child in place");
   current_of[model_self()] = child;
-  atom_store(&parent->waiting_on, &child->future, relaxed);
+  atom_store(&parent->waiting_on, &child->future, release);
   weft__task_run_for(child, parent, &child->future);
   current_of[model_self()] = parent;
   return parent;
