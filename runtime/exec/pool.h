@@ -71,11 +71,11 @@ typedef struct weft__thread_pool {
   weft_executor_t base; /* first */
   /* What every job needs lies in one line and its lane's: two processors hand them to each other. */
   WEFT__CACHE_ALIGNED weft__spin_t lock;
-  bool closed, ended;
-  bool searching;        /* some thread looks for a job before it goes to bed */
   unsigned active_count; /* those being started included */
   unsigned busy_count;   /* of the active ones: in a job */
   unsigned stuck_count;  /* in one for too long */
+  bool closed, ended;    /* not beside the lock: the compiler reads several as one word */
+  bool searching;        /* some thread looks for a job before it goes to bed */
   weft__pool_thread_t *watcher;
   _Atomic(uint64_t) pushed, popped; /* written under the lock; a searching thread looks without it */
   const char *broken;               /* why no job can run any more; static; NULL: it is well */
