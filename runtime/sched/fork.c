@@ -134,8 +134,9 @@ void weft_fork_deep_(weft_fork_slot_t *head, weft_fork_work_fn fn, weft_fork_slo
 }
 
 void weft__fork_call(weft__deck_t *deck, weft_fork_slot_t *head, weft_fork_work_fn fn, weft_fork_slot_t *record) {
-  (void)deck;
-  if (weft__likely(weft_fork_has_room_(head)))
+  if (weft__unlikely(status_of(deck->tree) != 0))
+    no_value(record);
+  else if (weft__likely(weft_fork_has_room_(head)))
     fn(head, record);
   else
     weft_fork_deep_(head, fn, record);

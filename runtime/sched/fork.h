@@ -8,18 +8,18 @@
  *   slots   | taken by thieves | shared: may be taken | private | free ...
  *           ^ slots            ^ top                  ^ split   ^ the running function's head
  *
- * Invariants: a slot's fn != NULL exactly while it is forked and not joined, and above the head all are NULL. Joins are
+ * Invariants: a slot's work != NULL exactly while it is forked and not joined, and above the head all are NULL. Joins are
  * strictly last in, first out. top <= split. limit == split, or ALL while somebody wants the owner to come by the slow
  * path: a thief that asks for work, a cancellation, the early end of the tree. limit, top, split and generation are
- * written under the lock. fn is written by the owner alone; state by the thief under the lock (the task that runs it)
+ * written under the lock. work is written by the owner alone; state by the thief under the lock (the task that runs it)
  * and by that task at its end, and reset by the owner after the join.
  *
- * The one race is between the owner, {fn = NULL; read limit} in a join, and a thief, {limit = ALL; read fn}. In between
+ * The one race is between the owner, {work = NULL; read limit} in a join, and a thief, {limit = ALL; read work}. In between
  * the thief waits until the owner answers (then there is no race: the owner itself moves split, under the lock), or
- * revokes after a while: a membarrier, then it scans upwards from split while fn != NULL, and shares all that. An owner
- * that read the old limit has its fn = NULL visible by then, so the scan stops before it; any later join reads ALL and
+ * revokes after a while: a membarrier, then it scans upwards from split while work != NULL, and shares all that. An owner
+ * that read the old limit has its work = NULL visible by then, so the scan stops before it; any later join reads ALL and
  * goes through the lock. The generation keeps an old barrier from validating a newer ALL.
- * Arguments: written before fn's release store, read after its acquire load. The value: written before the thief's task
+ * Arguments: written before work's release store, read after its acquire load. The value: written before the thief's task
  * publishes its outcome, read after the join has acquired that.
  *
  * A stolen fork is a task, so it suspends, is cancelled and awaited like any other; the owner's join awaits it. */
@@ -128,7 +128,8 @@ static inline weft__deck_t *weft__forks_pause(weft__worker_t *worker) {
 static inline void weft__forks_go_on(weft__worker_t *worker, weft__deck_t *deck) {
   if (weft__unlikely(deck != NULL)) weft__forks_resume(worker, deck);
 }
-/* Runs fn(head, record) here, or on a further stack if this one is full; without memory the tree fails. */
+/* Runs fn(head, record) here, or on a further stack if this one is full; without memory the tree fails. Not in a tree that
+ * has ended early. */
 void weft__fork_call(weft__deck_t *deck, weft_fork_slot_t *head, weft_fork_work_fn fn, weft_fork_slot_t *record);
 
 /* Panics, with the task's name, if the deck's function ended without its joins. */

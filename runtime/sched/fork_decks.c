@@ -107,7 +107,10 @@ void weft__deck_prepare(weft__deck_t *deck, weft_task_t *task, weft__tree_t *tre
 
 void weft__deck_enter(weft__worker_t *worker, weft__deck_t *deck) {
   weft__deck_set_stack(deck, worker->fiber);
-  weft__deck_show(worker, deck);
+  weft__deck_show(worker, deck); /* then the look at the tree's status: partner: weft__tree_fail */
+  weft__spin_lock(&deck->lock);
+  weft__deck_set_limit(deck);
+  weft__spin_unlock(&deck->lock);
 }
 
 /* cancel() sets MUST_CANCEL, a read-modify-write of the task's word, then looks for the task's deck. We show the deck, then

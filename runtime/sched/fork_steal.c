@@ -65,7 +65,8 @@ static bool take(weft__deck_t *victim, weft_task_t *task, stolen_t *stolen, weft
 
 static bool has_shared(weft__deck_t *deck) { return atom_load(&deck->top, relaxed) < atom_load(&deck->split, relaxed); }
 
-/* Between the taking and the task's entry in tree->runs the owner may wait for the task, so the tree stays. */
+/* Until the task has ended the owner waits for it, so the tree stays. A tree that ends early before the task is in its
+ * list does not cancel it; the task then finds the tree's status when it begins. */
 static bool steal(weft__worker_t *thief, weft__deck_t *victim) {
   if (!has_shared(victim)) return false;
   weft__deck_t *deck = weft__deck_take(thief);

@@ -176,7 +176,10 @@ static int run(unsigned workers, uint64_t seed, int n) {
   weft__alloc_counting(false);
   printf("%u workers, %d rounds: %ld functions in other tasks, %ld suspensions, %ld trees cancelled\n", workers, n,
          atomic_load(&taken), atomic_load(&suspensions), atomic_load(&cancelled));
-  if (left != 0) fail("memory was lost", seed);
+  if (left != 0) {
+    fprintf(stderr, "%ld bytes left\n", left);
+    fail("memory was lost", seed);
+  }
   return rc;
 }
 
