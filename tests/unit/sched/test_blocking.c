@@ -116,6 +116,37 @@ static void a_spare_makes_up_for_an_announced_section(void **state) {
   for (int i = 0; i < 5; i++) assert_int_equal(run_on(2, made_up_for_async()), 0);
 }
 
+/* Also while another worker gets on: as many workers as before. */
+static WEFT_ASYNC(runs_until, atomic_int *);
+static int runs_until(atomic_int *over) {
+  int rc = 0;
+  while (atomic_load(over) == 0 && rc == 0) rc = weft_yield();
+  return rc;
+}
+static WEFT_ASYNC(blocks_beside);
+static int blocks_beside(void) {
+  weft_loop_t *loop = weft_get_running_loop();
+  atomic_int over = 0;
+  weft_task_t *tasks[TASKS];
+  for (int i = 0; i < TASKS; i++) tasks[i] = weft_create_task(runs_until_async(&over));
+  int rc = weft_sleep(0.01); /* they are on both workers */
+  time_t end = time(NULL) + PATIENCE;
+  weft_blocking_enter();
+  while (atomic_load(&loop->spares.activations) == 0 && time(NULL) <= end) usleep(1000);
+  weft_blocking_exit();
+  if (atomic_load(&loop->spares.activations) == 0) rc = -ETIMEDOUT;
+  atomic_store(&over, 1);
+  for (int i = 0; i < TASKS; i++) {
+    int joined = weft_join(tasks[i]);
+    if (rc == 0) rc = joined;
+  }
+  return rc;
+}
+static void a_section_leaves_as_many_workers(void **state) {
+  (void)state;
+  assert_int_equal(run_on(2, blocks_beside_async()), 0);
+}
+
 /* ---- rules ---- */
 
 static WEFT_ASYNC(keeps_the_rules);
@@ -166,6 +197,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_is_queued_behind_runs_elsewhere),
       cmocka_unit_test(a_spare_makes_up_for_an_announced_section),
+      cmocka_unit_test(a_section_leaves_as_many_workers),
       cmocka_unit_test(sections_nest_and_nothing_suspends_inside),
       cmocka_unit_test(callbacks_and_foreign_threads_may_announce_too),
   };

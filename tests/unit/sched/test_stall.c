@@ -293,11 +293,34 @@ static void timers_made_on_a_spare_outlive_it(void **state) {
 
 /* ---- one worker, virtual time: none ---- */
 
+static WEFT_ASYNC(nothing);
+static int nothing(void) { return 0; }
+static WEFT_ASYNC(sits_beside, atomic_int *);
+static int sits_beside(atomic_int *inside) {
+  atomic_store(inside, 1);
+  usleep(60000);
+  return 0;
+}
+/* Blocks the worker, and the second one if there is one, with tasks queued behind it. */
 static WEFT_ASYNC(blocks_alone, unsigned *);
 static int blocks_alone(unsigned *slots) {
+  atomic_int inside = 0;
+  weft_task_t *beside = NULL, *tasks[4];
+  if (this_loop()->worker_count > 1) {
+    bool first = weft__worker()->index == 0;
+    beside = weft_create_task_with(sits_beside_async(&inside), &(weft_task_options_t){.worker = first ? 2 : 1});
+    while (atomic_load(&inside) == 0) usleep(1000);
+  }
+  for (int i = 0; i < 4; i++) tasks[i] = weft_create_task(nothing_async());
   usleep(50000);
   *slots = atomic_load(&this_loop()->slots);
-  return weft_yield();
+  int rc = 0;
+  for (int i = 0; i < 4; i++) {
+    int joined = weft_join(tasks[i]);
+    if (rc == 0) rc = joined;
+  }
+  int joined = beside != NULL ? weft_join(beside) : 0;
+  return rc < 0 ? rc : joined;
 }
 static void one_worker_has_no_spares(void **state) {
   (void)state;
