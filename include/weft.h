@@ -52,6 +52,7 @@
 #include <weft/inspect.h>
 #include <weft/iterators.h>
 #include <weft/locks.h>
+#include <weft/metrics.h>
 #include <weft/once.h>
 #include <weft/queues.h>
 #include <weft/runners.h>

@@ -3,9 +3,11 @@
 
 #include <dlfcn.h>
 #include <stdio.h>
+#include <weft/inspect.h>
 
 #include "base/clock.h"
 #include "sched/loop.h"
+#include "sched/steps.h"
 
 enum { LOG_WARNING = 30, LOG_ERROR = 40 }; /* Python's levels */
 
@@ -83,7 +85,10 @@ weft_exception_handler_fn weft_loop_get_exception_handler(const weft_loop_t *loo
   return loop->exception_handler;
 }
 
-void weft_loop_set_debug(weft_loop_t *loop, bool debug) { loop->config.debug = debug; }
+void weft_loop_set_debug(weft_loop_t *loop, bool debug) {
+  loop->config.debug = debug;
+  weft__steps_set(loop);
+}
 bool weft_loop_get_debug(const weft_loop_t *loop) { return loop->config.debug; }
 
 void weft_loop_set_logger(weft_loop_t *loop, weft_log_fn fn, void *data) {
@@ -94,6 +99,13 @@ void weft_loop_set_logger(weft_loop_t *loop, weft_log_fn fn, void *data) {
 void weft_loop_set_slow_callback_duration(weft_loop_t *loop, double seconds) {
   int64_t ns;
   if (weft__seconds_to_ns(seconds, &ns) == 0 && ns >= 0) loop->slow_callback_ns = ns;
+}
+
+void weft__report_slow_step(weft_loop_t *loop, weft_task_t *task, int64_t took) {
+  char repr[256], text[320];
+  weft_ignore(weft_task_repr(task, repr, sizeof repr));
+  snprintf(text, sizeof text, "Executing %s took %.3f seconds", repr, (double)took / 1e9);
+  log_line(loop, LOG_WARNING, text);
 }
 
 int64_t weft__debug_begin(weft_loop_t *loop) { return loop->config.debug ? weft__loop_now(loop) : 0; }

@@ -284,6 +284,10 @@ static bool jump(weft__worker_t *worker) {
 
 /* ---- sleeping ---------------------------------------------------------------------------------------------------------- */
 
+static void count_park(weft__worker_t *worker) {
+  atom_store(&worker->stats.parks, atom_load(&worker->stats.parks, relaxed) + 1, relaxed);
+}
+
 static int64_t shorter(int64_t a, int64_t b) { return a < 0 ? b : b < 0 ? a : a < b ? a : b; }
 
 static int64_t until_timer(weft__worker_t *worker) {
@@ -311,7 +315,7 @@ static weft__worker_t *sleep_shared(weft__worker_t *worker) {
   weft__worker_t *stalled = NULL;
   while (bit_is_set(loop, worker->index) && stalled == NULL && !worker->redundant && !must_wake(worker)) {
     if (loop->config.virtual_time && atom_load(&loop->idle_count, seq_cst) == loop->worker_count) {
-      weft__reactor_poll(worker->reactor, 0);
+      weft__worker_poll(worker, 0);
       if (weft__ready_count(worker) > 0 || jump(worker)) break;
       if (!bit_is_set(loop, worker->index) || must_wake(worker))
         break; /* that poll may have taken the ring that says so */
@@ -335,7 +339,7 @@ static weft__worker_t *sleep_shared(weft__worker_t *worker) {
         continue;
       }
     }
-    weft__reactor_poll(worker->reactor, limit);
+    weft__worker_poll(worker, limit);
     if (lookout) {
       if (quiet >= DOZE_ROUNDS && !atom_load(&loop->lookout_dozes, seq_cst)) quiet = 0; /* woken from the doze */
       quiet = look_round(worker, &stalled) ? 0 : quiet + 1;
@@ -347,7 +351,7 @@ static weft__worker_t *sleep_shared(weft__worker_t *worker) {
 void weft__idle(weft__worker_t *worker) {
   weft_loop_t *loop = worker->loop;
   if (search(worker) || must_wake(worker)) return;
-  atom_store(&worker->stats.parks, atom_load(&worker->stats.parks, relaxed) + 1, relaxed);
+  count_park(worker);
   bit_set(loop, worker->index);
   atom_fence_seq_cst(); /* partner: the fence in weft__wake_one */
   weft__worker_t *stalled = sleep_shared(worker);
@@ -360,19 +364,20 @@ void weft__idle(weft__worker_t *worker) {
 
 void weft__sleep_alone(weft__worker_t *worker) {
   weft_loop_t *loop = worker->loop;
+  count_park(worker);
   if (!loop->config.virtual_time) {
     int64_t next = weft__timers_next(&worker->timers);
     int64_t left = next == INT64_MAX ? -1 : next - weft__clock_now();
-    weft__reactor_poll(worker->reactor, next != INT64_MAX && left < 0 ? 0 : left);
+    weft__worker_poll(worker, next != INT64_MAX && left < 0 ? 0 : left);
     return;
   }
-  if (weft__reactor_poll(worker->reactor, 0) > 0 || weft__ready_count(worker) > 0 || weft__background_waits(worker) ||
+  if (weft__worker_poll(worker, 0) > 0 || weft__ready_count(worker) > 0 || weft__background_waits(worker) ||
       atom_load(&loop->inject_count, relaxed) > 0 || atom_load(&loop->stopping, acquire))
     return;
   /* Read after the poll, which may have taken the ring of whoever armed a timer or stopped the loop from outside. */
   int64_t next = weft__timers_next(&worker->timers);
   if (next == INT64_MAX || atom_load(&loop->external, acquire) > 0)
-    weft__reactor_poll(worker->reactor, -1);
+    weft__worker_poll(worker, -1);
   else if (next > atom_load(&loop->virtual_now, relaxed))
     atom_store(&loop->virtual_now, next, relaxed);
 }

@@ -3,6 +3,7 @@
 #include "loop/reactor_core.h"
 #include "sched/fibers.h"
 #include "sched/fork.h"
+#include "sched/steps.h"
 
 /* ---- running a child in place ------------------------------------------------------------------------------------------ */
 
@@ -49,6 +50,18 @@ static inline bool may_run_in_place(weft__worker_t *worker, const weft_task_t *p
   return parent->before_suspend == NULL; /* a level-triggered scope wants to be asked */
 }
 
+/* Where steps are timed: the parent's ends, the child's begins, and the other way round. */
+static WEFT__COLD void begin_child(weft__worker_t *worker, weft_task_t *parent, weft_task_t *child) {
+  weft_task_ref(child); /* to be named at its end */
+  weft__step_ends(worker, parent);
+  weft__step_begins(worker);
+}
+static WEFT__COLD void end_child(weft__worker_t *worker, weft_task_t *child) {
+  weft__step_ends(worker, child);
+  weft__step_begins(worker);
+  weft_task_unref(child);
+}
+
 /* The entry is taken. The parent stays RUNNING, linked by waiting_on to what it awaits, so cancelling it finds the child,
  * and in no list. If the child suspends, the whole fiber does, and is the child's until it ends here. The worker that runs
  * us then. */
@@ -60,8 +73,11 @@ static inline weft__worker_t *run_in_place(weft__worker_t *worker, weft_task_t *
   worker->current = child;
   /* release: what it points to, for a canceller. Its place is ordered by the child's start: weft__task_run_for. */
   atom_store(&parent->waiting_on, awaited, release);
+  bool timed = weft__steps_timed(worker);
+  if (timed) begin_child(worker, parent, child);
   weft__task_run_for(child, parent, awaited);
   worker = weft__worker();
+  if (timed) end_child(worker, child);
   worker->current = parent;
   if (weft__unlikely(worker->sections > 0)) weft__section_left_open(worker);
   weft__forks_go_on(worker, forks);

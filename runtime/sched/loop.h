@@ -45,7 +45,9 @@ typedef struct weft__worker_stats {
   _Atomic(uint64_t) ticks;  /* items run: also what the lookout watches */
   _Atomic(uint64_t) steals; /* items taken from others */
   _Atomic(uint64_t) parks;
-  _Atomic(uint64_t) polls;
+  _Atomic(uint64_t) polls;      /* looks at descriptors */
+  _Atomic(uint64_t) queue_high; /* longest queue at the beginning of a pass */
+  _Atomic(int64_t) longest;     /* step, where they are timed, in ns */
 } weft__worker_stats_t;
 
 struct weft__worker {
@@ -63,6 +65,8 @@ struct weft__worker {
   weft__list_t pinned;      /* items; under pinned_lock */
   _Atomic(size_t) pinned_count;
   bool pinned_turn;           /* pinned tasks and the others take turns */
+  _Atomic(bool) timed;        /* steps are: steps.h */
+  int64_t step_began;         /* 0: not known */
   size_t pass_left;           /* entries of the running pass */
   weft_task_t *current;       /* the task that runs */
   weft__fiber_t *fiber;       /* the fiber that runs */
@@ -103,6 +107,12 @@ struct weft__worker {
   uint64_t sampled[WEFT__SLOTS_MAX]; /* as lookout: everybody's ticks at the last look */
   WEFT__CACHE_ALIGNED weft__worker_stats_t stats;
 };
+
+/* The worker itself looks at its descriptors, waiting for them or not. */
+static inline int weft__worker_poll(weft__worker_t *worker, int64_t limit) {
+  atom_store(&worker->stats.polls, atom_load(&worker->stats.polls, relaxed) + 1, relaxed);
+  return weft__reactor_poll(worker->reactor, limit);
+}
 
 typedef struct weft__shard {
   WEFT__CACHE_ALIGNED weft__spin_t lock;
@@ -196,6 +206,7 @@ struct weft_loop {
   void *logger_data;
   _Atomic(weft_task_factory_fn) task_factory;
   int64_t slow_callback_ns;
+  _Atomic(bool) steps_timed;     /* somebody asked for it; debug mode does as well */
   struct weft__handles *handles; /* call_soon and kin: run/handles.c */
   void *watchers;                /* add_reader and kin: run/watchers.c; under the libuv loop's lock */
   struct weft__pool *pool;       /* the default thread pool, made when first used: exec/ */

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "sched/fibers.h"
 #include "sched/fork.h"
+#include "sched/steps.h"
 #include "sched/strand.h"
 
 static __thread bool in_factory;
@@ -116,7 +117,10 @@ static void run_entry(weft__worker_t *worker, weft__entry_t entry) {
     weft__task_fail_start(task, -ENOMEM);
   } else {
     worker->current = task;
-    weft__task_run(task);
+    if (weft__steps_timed(worker))
+      (void)weft__step_run(worker, task);
+    else
+      weft__task_run(task);
   }
   worker = weft__worker();
   if (weft__unlikely(worker == NULL)) weft__panic("a task returned in the child of a fork(): call exec or _exit there");
@@ -154,6 +158,7 @@ void weft__park(void (*after)(void *argument), void *argument) {
   weft__worker_t *worker = weft__worker();
   weft_task_t *task = worker->current;
   if (weft__unlikely(worker->sections > 0)) weft__section_left_open(worker);
+  if (weft__steps_timed(worker)) weft__step_suspends(worker, task);
   task->fiber = worker->fiber;
   weft__deck_t *forks = weft__forks_pause(worker);
   worker->current = NULL;
@@ -175,6 +180,7 @@ void weft__park(void (*after)(void *argument), void *argument) {
   worker = weft__switch_to(worker, to);
   worker->current = task;
   task->fiber = NULL;
+  if (weft__steps_timed(worker)) weft__step_begins(worker);
   weft__forks_go_on(worker, forks);
   if (weft__unlikely(task->strand != NULL) && weft__strand_moves(task->strand) && worker->strand == NULL)
     weft__panic("task %s of a strand runs outside of it", weft_task_get_name(task));
@@ -223,7 +229,7 @@ static void boundary_alone(weft__worker_t *worker) {
   weft_loop_t *loop = worker->loop;
   weft__take_injected(worker);
   if (weft__ready_count(worker) > 0 || weft__background_waits(worker) || atom_load(&loop->stopping, relaxed)) {
-    if (weft__reactor_waiting(worker->reactor) > 0) weft__reactor_poll(worker->reactor, 0);
+    if (weft__reactor_waiting(worker->reactor) > 0) weft__worker_poll(worker, 0);
   } else if (!weft__forks_steal_suspended(worker)) {
     weft__sleep_alone(worker);
     weft__take_injected(worker);
@@ -240,7 +246,7 @@ static void boundary_shared(weft__worker_t *worker) {
   if (weft__ready_count(worker) == 0 || ticks - worker->polled_at >= 61) {
     worker->polled_at = ticks;
     look = true;
-    if (weft__reactor_interest(worker->reactor) > 0) weft__reactor_poll(worker->reactor, 0);
+    if (weft__reactor_interest(worker->reactor) > 0) weft__worker_poll(worker, 0);
   }
   weft__run_timers(worker);
   /* While somebody sleeps he is the lookout; a spare also wants to know when it is redundant. */
@@ -286,6 +292,8 @@ void weft__worker_run(weft__worker_t *worker) {
     worker->in_place = 0;
     if (weft__unlikely(atom_load(&loop->background_count, relaxed) > 0)) weft__background_turn(worker);
     size_t ready = weft__ready_count(worker);
+    if (weft__unlikely(ready > atom_load(&worker->stats.queue_high, relaxed)))
+      atom_store(&worker->stats.queue_high, ready, relaxed);
     worker->pass_left = loop->alone || ready < 256 ? ready : 256;
     while (worker->pass_left > 0 || worker->assigned != 0) run_pass(worker);
     if (atom_load(&loop->stopping, acquire) || worker->redundant) return;
@@ -317,6 +325,7 @@ int weft__worker_open(weft__worker_t *worker, weft_loop_t *loop, unsigned index)
   worker->index = index;
   worker->home = worker;
   atom_init(&worker->active, true);
+  atom_init(&worker->timed, loop->config.debug || atom_load(&loop->steps_timed, relaxed));
   worker->random = UINT64_C(0x9E3779B97F4A7C15) * (index + 1);
   weft__timers_init(&worker->timers);
   weft__stack_cache_init(&worker->stacks);
