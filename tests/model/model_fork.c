@@ -1,5 +1,6 @@
 /* model_fork.c: forks and joins in a task's slots (weft/fork.h, runtime/sched/fork*.c): thieves that take, ask and revoke
- * by membarrier while the owner joins. Stolen forks are tasks on the task floor's own sources (tasks.h). */
+ * by membarrier while the owner joins. Stolen forks are tasks on the task floor's own sources (tasks.h).
+ * ctest: timeout=300 */
 #undef WEFT_DEBUG_CHECKS /* the header's checks are plain reads of what others may hold in their buffers */
 #include <weft/fork.h>
 #define WEFT_DEBUG_CHECKS 1

@@ -1,4 +1,5 @@
-/* model_futures.c: completion, waiting, cancelling through chains, watches (runtime/task/futures.c, wait.c, cancel.c). */
+/* model_futures.c: completion, waiting, cancelling through chains, watches (runtime/task/futures.c, wait.c, cancel.c).
+ * ctest: timeout=300 */
 #include "model/tasks.h"
 
 static weft_future_t *future;
@@ -17,7 +18,8 @@ static void setup(void) {
 
 static enum weft__outcome outcome_of(weft_future_t *of) { return weft__word_outcome(atom_load(&of->word, relaxed)); }
 
-/* A refusal means that the task has ended. */
+/* A refusal means that the task has ended.
+ * ctest: timeout=300 */
 static void cancel_first(void) {
   asked = weft__task_cancel(tasks[0], NULL);
   MODEL_CHECK(asked || weft__future_done(&tasks[0]->future));

@@ -3,7 +3,8 @@
  *
  * Workers run a loop of a few lines in the place of worker.c's. A task is a function called there; one that waits for
  * another holds its worker meanwhile, as a long computation does. Time passes only when nobody can do anything else, and
- * then the sleeps that have a limit end: so what is not woken, and not looked after within a few periods, stays undone. */
+ * then the sleeps that have a limit end: so what is not woken, and not looked after within a few periods, stays undone.
+ * ctest: timeout=300 */
 #include <string.h>
 
 #include "base/clock.h"
