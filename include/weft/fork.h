@@ -77,13 +77,21 @@ struct weft_fork_deck_ {
 };
 
 /* ---- what the macros call: use the macros ---- */
+
+/* weft_fork_run_ [S]: WEFT_FORK_RUN. record holds the arguments, and is filled with the value. name is kept: static. */
 WEFT_API WEFT_NODISCARD int weft_fork_run_(const char *name, weft_fork_work_fn fn, weft_fork_slot_t *record,
                                            int fenced);
+/* weft_fork_full_: WEFT_FORK without a slot left: aborts with the task's name. */
 WEFT_API void weft_fork_full_(weft_fork_slot_t *head) __attribute__((noreturn));
+/* weft_fork_deep_ [S]: WEFT_CALL on a further stack; record as above. */
 WEFT_API void weft_fork_deep_(weft_fork_slot_t *head, weft_fork_work_fn fn, weft_fork_slot_t *record);
+/* weft_fork_settle_ [S]: WEFT_JOIN's slow path. true: the caller runs the fork; else the slot holds the value. */
 WEFT_API WEFT_NODISCARD bool weft_fork_settle_(weft_fork_slot_t *slot, weft_fork_work_fn fn);
+/* weft_fork_status_: WEFT_FORK_STATUS. */
 WEFT_API int weft_fork_status_(const weft_fork_slot_t *head);
+/* weft_fork_fail_: WEFT_FORK_FAIL. */
 WEFT_API void weft_fork_fail_(weft_fork_slot_t *head, int status);
+/* weft_fork_misused_: aborts with the task's name and these words, which are borrowed. */
 WEFT_API void weft_fork_misused_(weft_fork_slot_t *head, const char *fn, const char *how);
 #ifdef __cplusplus
 }
