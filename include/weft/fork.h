@@ -78,7 +78,7 @@ struct weft_fork_deck_ {
 
 /* ---- what the macros call: use the macros ---- */
 
-/* weft_fork_run_ [S]: WEFT_FORK_RUN. record holds the arguments, and is filled with the value. name is kept: static. */
+/* weft_fork_run_: WEFT_FORK_RUN, suspends like it. record holds the arguments, and is filled with the value. name is kept: static. */
 WEFT_API WEFT_NODISCARD int weft_fork_run_(const char *name, weft_fork_work_fn fn, weft_fork_slot_t *record,
                                            int fenced);
 /* weft_fork_full_: WEFT_FORK without a slot left: aborts with the task's name. */
