@@ -246,15 +246,11 @@ static void drop_queues(weft_loop_t *loop) {
   while ((item = weft__background_take(loop)) != NULL) weft__drop_item(loop, item);
 }
 
-/* All tasks end before the memory of any goes: the node with which one waits for another lies on its stack. Phase READY
- * keeps completions from waking and queueing them. */
+/* All tasks end before the memory of any goes. */
 static void abandon_tasks(weft_loop_t *loop) {
   for (unsigned i = 0; i < WEFT__SHARDS; i++)
-    for (weft__link_t *link = loop->shards[i].tasks.head.next; link != &loop->shards[i].tasks.head; link = link->next) {
-      weft_task_t *task = weft__container_of(link, weft_task_t, registry);
-      weft__word_lock(&task->future.word);
-      weft__word_unlock(&task->future.word, WEFT__W_PHASE, (uint64_t)WEFT__READY << WEFT__W_PHASE_SHIFT);
-    }
+    for (weft__link_t *link = loop->shards[i].tasks.head.next; link != &loop->shards[i].tasks.head; link = link->next)
+      weft__task_stop_waiting(weft__container_of(link, weft_task_t, registry));
   weft__list_t abandoned;
   weft__list_init(&abandoned);
   weft_task_t *task;

@@ -9,6 +9,7 @@
  *   WAITING on F, or
  *   RUNNING and F is
  *   a child in place passed on: F.cancel(). If F is done the task is about to go on: MUST_CANCEL
+ *   WAITING on F, which waits for the task in turn: the first of that circle that can be woken is, as from a plain wait
  * waiting_on is F from just before the swap that makes the task WAITING until it runs again, and from just before the
  * start to just before the end of a child in place; else NULL. Phases READY and HOP do not tell: a wait may be over.
  * The walk down a chain of awaited tasks is a loop that holds one task's LOCK at a time and a reference to the task it
@@ -18,6 +19,7 @@
 #include <string.h>
 
 #include "task/task.h"
+#include "task/wait.h"
 
 enum verdict { ASKED, DONE, RETRY, DESCEND };
 
@@ -106,16 +108,58 @@ static bool leave_with(weft_task_t *task, weft_future_t *future, weft__record_t 
   return still;
 }
 
+/* Tasks await each other in a circle, so nobody's end will wake them: this one's wait ends without `future`'s. The order of
+ * the two LOCKs is that of a task that begins to wait. */
+static bool break_circle(weft_task_t *task, weft_future_t *future, weft__record_t *reason) {
+  uint64_t word = weft__word_lock(&future->word);
+  if (weft__word_outcome(word) != WEFT__PENDING) {
+    weft__word_unlock(&future->word, 0, 0);
+    return false;
+  }
+  word = weft__word_lock(&task->future.word);
+  bool waits_for_it = weft__word_outcome(word) == WEFT__PENDING && weft__word_phase(word) == WEFT__WAITING &&
+                      atom_load(&task->waiting_on, relaxed) == future && weft__future_drop_wait(future, task);
+  if (waits_for_it) keep_reason(task, reason);
+  weft__word_unlock(&task->future.word, waits_for_it ? WEFT__W_PHASE : 0,
+                    waits_for_it ? ((uint64_t)WEFT__READY << WEFT__W_PHASE_SHIFT) | WEFT__W_CANCELLED : 0);
+  weft__word_unlock(&future->word, 0, 0);
+  if (waits_for_it) weft__schedule_task(task);
+  return waits_for_it;
+}
+
+/* Brent's algorithm: a walk that comes back to where it was some power of two of steps ago goes round a circle. Only the
+ * address is kept: memory that was given to another task meanwhile means that a wait on the way ends a little early. */
+typedef struct circle {
+  const weft_task_t *mark;
+  unsigned steps, limit;
+  bool closed;
+} circle_t;
+
+static void walk_to(circle_t *circle, const weft_task_t *task) {
+  circle->closed |= task == circle->mark;
+  if (++circle->steps < circle->limit) return;
+  circle->mark = task;
+  circle->steps = 0;
+  circle->limit *= 2;
+}
+
 bool weft__task_request_cancel_as(weft_task_t *task, weft__record_t *reason, bool count, const void *tag,
                                   unsigned inside) {
   weft_task_t *at = task;
   bool restarted = false;
   weft_future_t *held = NULL; /* keeps `at` unless it is `task` */
+  circle_t circle = {.mark = task, .limit = 2};
   for (;;) {
     weft_future_t *next = NULL;
     enum verdict verdict = request_one(at, reason, count, at == task ? tag : NULL, at == task ? inside : 0, &next);
     bool answer = verdict == ASKED;
     if (verdict == DESCEND && next->kind == WEFT__KIND_TASK) {
+      walk_to(&circle, weft__task_of_future(next));
+      if (weft__unlikely(circle.closed) && break_circle(at, next, reason)) {
+        weft_future_unref(next);
+        weft_future_unref(held);
+        return true;
+      }
       weft_future_unref(held);
       held = next;
       at = weft__task_of_future(next);
@@ -132,6 +176,7 @@ bool weft__task_request_cancel_as(weft_task_t *task, weft__record_t *reason, boo
       at = task;
       count = false;
       restarted = true;
+      circle = (circle_t){.mark = task, .limit = 2};
       continue;
     }
     weft_future_unref(held);

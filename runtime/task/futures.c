@@ -195,6 +195,7 @@ static void free_future(weft_future_t *future) {
     weft__task_free(weft__task_of_future(future));
     return;
   }
+  if (weft__unlikely(!weft__list_empty(&future->nodes))) weft__future_forget_waits(future);
   weft__record_t *error = future->error;
   bool gone = future->drop_hook != NULL && future->drop_hook(future);
   if (error != NULL) weft__record_unref(error);

@@ -111,6 +111,9 @@ const char *weft__task_describe(const weft_task_t *task, char text[], size_t siz
 void weft__task_copy_name(weft_task_t *task, char *name, size_t size);
 /* Ends a NEW task, the current one, that cannot be started. */
 void weft__task_fail_start(weft_task_t *task, int code);
+/* For a loop that is being closed: a suspended task is READY from now on, which keeps completions from queueing it, and in no
+ * future's list: its frame will be gone, and the future may live on. */
+void weft__task_stop_waiting(weft_task_t *task);
 /* Ends a NEW task that will never run (loop closed): outcome cancelled, without queueing anything twice. */
 void weft__task_abandon(weft_task_t *task);
 /* The last reference is gone: called by futures.c, which has dropped what futures hold. */

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "task/contextvars.h"
 #include "task/locals.h"
+#include "task/wait.h"
 
 static WEFT__COLD void drop_what_it_held(weft_task_t *task) {
   if (task->name != NULL) weft__free(task->name, strlen(task->name) + 1);
@@ -119,6 +120,18 @@ WEFT__NOINLINE uint64_t weft__task_run_for(weft_task_t *task, weft_task_t *paren
 void weft__task_fail_start(weft_task_t *task, int code) {
   (void)weft__word_start(&task->future.word);
   finish(task, code);
+}
+
+void weft__task_stop_waiting(weft_task_t *task) {
+  uint64_t word = weft__word_lock(&task->future.word);
+  weft_future_t *future = weft__word_phase(word) == WEFT__WAITING ? atom_load(&task->waiting_on, relaxed) : NULL;
+  weft_future_ref(future);
+  weft__word_unlock(&task->future.word, WEFT__W_PHASE, (uint64_t)WEFT__READY << WEFT__W_PHASE_SHIFT);
+  if (future == NULL) return;
+  weft__word_lock(&future->word);
+  (void)weft__future_drop_wait(future, task); /* not there: somebody completed it meanwhile */
+  weft__word_unlock(&future->word, 0, 0);
+  weft_future_unref(future);
 }
 
 void weft__task_abandon(weft_task_t *task) {

@@ -145,6 +145,30 @@ int weft__future_wait(weft_future_t *future, const char *what) {
   return after_future_wait(task, future);
 }
 
+bool weft__future_drop_wait(weft_future_t *future, const weft_task_t *task) {
+  for (weft__link_t *link = future->nodes.head.next; link != &future->nodes.head; link = link->next) {
+    weft__node_t *node = weft__container_of(link, weft__node_t, link);
+    if (node->kind != WEFT__NODE_WAIT || weft__container_of(node, weft__wait_t, node)->task != task) continue;
+    weft__list_unlink(link);
+    return true;
+  }
+  return false;
+}
+
+void weft__future_forget_waits(weft_future_t *future) {
+  weft__link_t *next;
+  for (weft__link_t *link = future->nodes.head.next; link != &future->nodes.head; link = next) {
+    next = link->next;
+    weft__node_t *node = weft__container_of(link, weft__node_t, link);
+    if (node->kind != WEFT__NODE_WAIT) continue;
+    weft_task_t *task = weft__container_of(node, weft__wait_t, node)->task;
+    weft__list_unlink(link);
+    weft__word_lock(&task->future.word); /* a canceller may be about to go on to us */
+    atom_store(&task->waiting_on, NULL, relaxed);
+    weft__word_unlock(&task->future.word, 0, 0);
+  }
+}
+
 static void after_settle_park(void *argument) {
   weft_task_t *task = argument;
   weft__word_yield(&task->future.word);

@@ -35,4 +35,9 @@ bool weft__wait_wake(weft__wait_t *wait);
 /* The same for an expired timer: with one worker it takes asyncio's hop (the timer's handle runs, then the task). */
 bool weft__wait_wake_by_timer(weft__wait_t *wait);
 
+/* Under the future's LOCK: takes the wait of a task in weft__future_wait off the future's list. False: it is not there. */
+bool weft__future_drop_wait(weft_future_t *future, const weft_task_t *task);
+/* By whoever owns a future that nobody else has any more: no task that waits for it, for ever, points to it. */
+void weft__future_forget_waits(weft_future_t *future);
+
 #endif
