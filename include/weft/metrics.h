@@ -33,15 +33,17 @@ typedef struct weft_loop_metrics {
 } weft_loop_metrics_t;
 
 /* weft_worker_metrics [A]: fills *metrics for the n-th worker, from 1; above the loop's workers: spares, as many as were
- * ever needed. 0; -EINVAL: no such worker, no loop; WEFT_RUNTIME: the loop is closed. A macro, below: the size goes along,
- * so that a program keeps working with a library whose struct has grown. */
+ * ever needed. 0; -EINVAL: no such worker, no loop; WEFT_RUNTIME: the loop is closed. */
+#define weft_worker_metrics(loop, n, metrics) weft_worker_metrics_sized((loop), (n), (metrics), sizeof *(metrics))
+/* weft_worker_metrics_sized [A]: the same; the size goes along, so that a program keeps working with a library whose struct
+ * has grown. */
 WEFT_API int weft_worker_metrics_sized(const weft_loop_t *loop, unsigned n, weft_worker_metrics_t *metrics,
                                        size_t size);
-#define weft_worker_metrics(loop, n, metrics) weft_worker_metrics_sized((loop), (n), (metrics), sizeof *(metrics))
 
 /* weft_loop_metrics [A]: fills *metrics. Errors as above. */
-WEFT_API int weft_loop_metrics_sized(const weft_loop_t *loop, weft_loop_metrics_t *metrics, size_t size);
 #define weft_loop_metrics(loop, metrics) weft_loop_metrics_sized((loop), (metrics), sizeof *(metrics))
+/* weft_loop_metrics_sized [A]: the same, of a struct of that size. */
+WEFT_API int weft_loop_metrics_sized(const weft_loop_t *loop, weft_loop_metrics_t *metrics, size_t size);
 
 /* weft_loop_measure_steps [A]: from now on the longest step is measured, beginning with 0, or no more. It costs two
  * readings of the clock per step, which is why nobody does it unasked; debug mode does. 0; errors as above. */
