@@ -179,6 +179,8 @@ static bool look_round(weft__worker_t *worker, weft__worker_t **stalled) {
     if (moved && !blocked) continue;
     worker->sees_stalled = true;
     serve(worker, other);
+    /* Nobody else can run those: rule 12, where a tree of forks keeps it busy. */
+    if (atom_load(&other->pinned_count, relaxed) > 0) weft__forks_ask_turn(other);
     if (*stalled == NULL && weft__stealable_count(other) > 0) *stalled = other;
   }
   if (weft__worker_is_spare(worker) && others_get_on && has_spare_too_many(loop)) worker->redundant = true;

@@ -125,6 +125,7 @@ bool weft__forks_steal(weft__worker_t *thief) { /* model_fork.c has forks */
   (void)thief;
   return false;
 }
+void weft__forks_ask_turn(weft__worker_t *worker) { (void)worker; } /* no tree runs here */
 bool weft__forks_worth_a_look(weft__worker_t *lookout, const weft__worker_t *other) {
   (void)lookout;
   (void)other;

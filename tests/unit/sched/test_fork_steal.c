@@ -318,6 +318,34 @@ static void test_ready_tasks_get_a_turn(void **state) {
   assert_int_equal(run_on(1, false, gives_a_turn_async()), 0);
 }
 
+/* A tree keeps a worker busy to which another task is pinned: whoever has nothing to do asks for a turn. */
+static WEFT_FORKS(int, until_seen, atomic_int *);
+static int until_seen(WEFT_HEAD, atomic_int *flag) {
+  time_t begin = time(NULL);
+  while (atomic_load(flag) == 0 && !too_late(begin)) {
+    WEFT_FORK(none);
+    (void)WEFT_JOIN(none);
+  }
+  return atomic_load(flag);
+}
+static WEFT_ASYNC(beside_a_pinned_task, atomic_int *);
+static int beside_a_pinned_task(atomic_int *flag) {
+  int value = 0;
+  weft_task_t *task = weft_create_task_with(sets_async(flag), &(weft_task_options_t){.worker = 2});
+  assert_int_equal(WEFT_FORK_RUN(&value, until_seen, flag), 0);
+  assert_int_equal(value, 1);
+  return weft_join(task);
+}
+static WEFT_ASYNC(begins_beside);
+static int begins_beside(void) {
+  atomic_int flag = 0;
+  return weft_join(weft_create_task_with(beside_a_pinned_task_async(&flag), &(weft_task_options_t){.worker = 2}));
+}
+static void test_pinned_tasks_get_a_turn(void **state) {
+  (void)state;
+  assert_int_equal(run_on(2, false, begins_beside_async()), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_owner_that_does_not_answer),
@@ -328,6 +356,7 @@ int main(void) {
       cmocka_unit_test(test_cancellation_may_be_caught),
       cmocka_unit_test(test_failing),
       cmocka_unit_test(test_ready_tasks_get_a_turn),
+      cmocka_unit_test(test_pinned_tasks_get_a_turn),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
