@@ -1,29 +1,59 @@
 #!/usr/bin/env python3
 """Reads ctest's JUnit file and prints a verdict; the last line is "N passed, N failed" alone.
 
-usage: verdict.py FILE [--status N] [--repeat N] [--title TEXT]
-A test that did not run counts as failed: nothing is skipped here.
+usage: verdict.py FILE [--again FILE] [--status N] [--repeat N] [--title TEXT]
+       verdict.py FILE --candidates LOG
+A test that did not run counts as failed: nothing is skipped here. --candidates prints the failed tests that may be run
+again by themselves, because a busy machine may be why: an assertion was wrong, once; not a hang, a crash or anything that a
+sanitizer or Valgrind said; LOG is what ctest printed. --again names the file of that second run: what passed there counts, and is called unstable.
 """
 import argparse
+import re
 import sys
 import xml.etree.ElementTree as ET
+
+NEVER_AGAIN = re.compile(r"Sanitizer|runtime error:|^==\d+==|no end after|died of|panic", re.M)
+
+
+def may_try_again(case, log):
+    plain = re.search(rf"Test +#\d+: {re.escape(case.get('name'))} \.*\*\*\*Failed ", log)  # else: Timeout, Exception, ...
+    return plain and not NEVER_AGAIN.search(case.findtext("system-out") or "")
+
+
+def outcomes(path):
+    """(names that passed, elements that failed, [(seconds, name)])"""
+    passed, failed, slow = [], [], []
+    for case in ET.parse(path).getroot().iter("testcase"):
+        if case.get("status") == "run":
+            passed.append(case.get("name"))
+        else:
+            failed.append(case)
+        slow.append((float(case.get("time") or 0), case.get("name")))
+    return passed, failed, sorted(slow, reverse=True)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("file")
+    parser.add_argument("--again", help="the file of a second run")
+    parser.add_argument("--candidates", metavar="LOG", help="only print which tests may have a second run")
     parser.add_argument("--status", type=int, default=0, help="exit status of what ran before")
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--title", default="")
     options = parser.parse_args()
 
-    passed, failed, slow = [], [], []
-    for case in ET.parse(options.file).getroot().iter("testcase"):
-        name = case.get("name")
-        (passed if case.get("status") == "run" else failed).append(name)
-        slow.append((float(case.get("time") or 0), name))
-    slow.sort(reverse=True)
+    passed, failed, slow = outcomes(options.file)
+    if options.candidates:
+        log = open(options.candidates, encoding="utf-8", errors="replace").read()
+        print("\n".join(case.get("name") for case in failed if may_try_again(case, log)))
+        return 0
+    again = outcomes(options.again)[0] if options.again else []
+    unstable = [case.get("name") for case in failed if case.get("name") in again]
+    failed = [case.get("name") for case in failed if case.get("name") not in again]
+    passed += unstable
     print("slowest: " + ", ".join(f"{name} {seconds:.1f} s" for seconds, name in slow[:5]))
+    for name in unstable:
+        print(f"UNSTABLE {name}: failed beside others, passed three times by itself")
     for name in failed:
         print(f"FAILED {name}")
     if not failed and (not passed or options.status != 0):
