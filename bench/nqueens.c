@@ -14,7 +14,7 @@ static int candidates(const board_t *board, int n, int x, int8_t *out) {
   for (int y = 0; y < n; y++) {
     int i = 0;
     for (; i < x; i++) {
-      int p = board->row[i], d = x - i;
+      int p = (uint8_t)board->row[i], d = x - i;
       if (y == p || y == p - d || y == p + d) break;
     }
     if (i == x) out[count++] = (int8_t)y;

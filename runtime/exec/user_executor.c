@@ -152,6 +152,7 @@ static void shut_down(weft_executor_t *executor, bool dismiss) {
   while (dismiss && (link = weft__list_pop_front(&user->waiting)) != NULL) {
     weft_job_t *ticket = weft__container_of(link, weft_job_t, link);
     weft__job_t *job = ticket->job;
+    WEFT__ASSERT(job != NULL); /* it waits */
     ticket->job = NULL;
     job->ticket = NULL;
     atom_store(&job->state, WEFT__JOB_WITHDRAWN, relaxed); /* the lock orders what matters */

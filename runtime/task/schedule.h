@@ -50,7 +50,7 @@ void weft__requeue(void);
 weft_task_t *weft__run_in_place(weft_task_t *child);
 /* The same for one of several children that the current task awaits together through `awaited`, the oldest ready entry here:
  * true if it was run to its end. The current task goes on RUNNING whatever else is ready. */
-bool weft__run_next_in_place(weft_task_t *child, weft_future_t *awaited);
+__attribute__((nonnull)) bool weft__run_next_in_place(weft_task_t *child, weft_future_t *awaited);
 /* With one worker: false if asyncio would now let others run before the current task goes on. */
 bool weft__nothing_else_ready(void);
 
