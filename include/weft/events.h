@@ -98,8 +98,8 @@ WEFT_API double weft_handle_when(weft_handle_t handle);
  * and its kin; -EEXIST, -ENOMEM. */
 WEFT_API int weft_loop_add_reader(weft_loop_t *loop, int fd, weft_callback_fn fn, void *data);
 
-/* weft_loop_remove_reader [A], remove_reader: whether there was one. It will not be called any more; from another thread it
- * may be running. */
+/* weft_loop_remove_reader [A], remove_reader: whether there was one. It will not be called any more; on several
+ * workers, and from other threads, it may be running, unless one of the loop's callbacks removes it. */
 WEFT_API bool weft_loop_remove_reader(weft_loop_t *loop, int fd);
 
 /* weft_loop_add_writer [A], add_writer: weft_loop_add_reader for whenever fd can be written to, or has failed. */

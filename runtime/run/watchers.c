@@ -40,12 +40,21 @@ typedef struct watcher {
   direction_t directions[2];
 } watcher_t;
 
-/* A queued call, in memory of its own: it may outlive the watcher. */
+/* A queued call, which may outlive the watcher, and may never run: whole in the callback's argument, so that nothing is to
+ * be freed. */
 typedef struct call {
-  weft_loop_t *loop;
   int fd, which;
   unsigned turn;
 } call_t;
+_Static_assert(sizeof(void *) == 8, "a call fits into a pointer");
+
+static void *packed(call_t call) {
+  return (void *)((uintptr_t)call.turn << 32 | (uintptr_t)(unsigned)call.fd << 1 | (uintptr_t)call.which);
+}
+static call_t unpacked(void *data) {
+  uintptr_t bits = (uintptr_t)data;
+  return (call_t){.fd = (int)(bits >> 1 & INT32_MAX), .which = (int)(bits & 1), .turn = (unsigned)(bits >> 32)};
+}
 
 static int call_ready(void *data);
 
@@ -73,12 +82,9 @@ static int poll_again(watcher_t *watcher) {
 static void queue_call(watcher_t *watcher, int which) {
   direction_t *direction = &watcher->directions[which];
   if (direction->fn == NULL || direction->queued) return;
-  call_t *call = weft__alloc(sizeof *call);
-  if (call == NULL) return; /* polled for again at once */
-  *call = (call_t){watcher->loop, watcher->fd, which, direction->turn};
-  weft_handle_t handle = weft_call_soon(watcher->loop, call_ready, call);
-  direction->queued = handle.opaque_[0] != 0;
-  if (!direction->queued) weft__free(call, sizeof *call);
+  weft_handle_t handle =
+      weft_call_soon(watcher->loop, call_ready, packed((call_t){watcher->fd, which, direction->turn}));
+  direction->queued = handle.opaque_[0] != 0; /* else memory ran out: it is polled for again at once */
 }
 
 /* On a worker, with the lock held. An error of the descriptor is for both to find. */
@@ -118,34 +124,34 @@ static void drop_if_empty(watcher_t **place) {
 
 /* Among the loop's callbacks. */
 static int call_ready(void *data) {
-  call_t call = *(call_t *)data;
-  weft__free(data, sizeof call);
-  if (lock(call.loop) == NULL) return 0;
-  watcher_t *watcher = *find(call.loop, call.fd);
+  call_t call = unpacked(data);
+  weft_loop_t *loop = weft__current_loop();
+  if (lock(loop) == NULL) return 0;
+  watcher_t *watcher = *find(loop, call.fd);
   direction_t *direction = watcher != NULL ? &watcher->directions[call.which] : NULL;
   if (direction == NULL || direction->fn == NULL || direction->turn != call.turn) {
-    unlock(call.loop);
+    unlock(loop);
     return 0;
   }
   weft_callback_fn fn = direction->fn;
   void *argument = direction->data;
   weft__context_frame_t frame;
   weft__context_enter(&frame, weft__context_ref(direction->context));
-  unlock(call.loop);
+  unlock(loop);
   int rc = fn(argument);
   weft__context_leave(&frame);
   if (rc < 0) {
     weft__record_t *record = weft__record_for(rc);
-    weft__report_callback(call.loop, (const void *)(uintptr_t)fn, &record->error);
+    weft__report_callback(loop, (const void *)(uintptr_t)fn, &record->error);
     weft__record_unref(record);
   }
-  if (lock(call.loop) == NULL) return 0;
-  watcher = *find(call.loop, call.fd);
+  if (lock(loop) == NULL) return 0;
+  watcher = *find(loop, call.fd);
   if (watcher != NULL && watcher->directions[call.which].turn == call.turn) {
     watcher->directions[call.which].queued = false;
     (void)poll_again(watcher);
   }
-  unlock(call.loop);
+  unlock(loop);
   return 0;
 }
 

@@ -157,12 +157,13 @@ static int keeps_the_rules(void) {
   weft_blocking_enter();
   if (weft_sleep(0) != -EPERM || weft_error()->code != -EPERM) return -2;
   weft_task_t *task = weft_create_task_with(weft_yield_async(), &(weft_task_options_t){.eager = true});
-  if (weft_join(task) != -EPERM) return -3; /* consumed all the same */
+  if (weft_task_done(task) || weft_join(task) != -EPERM) return -3; /* refused: the handle stays ours */
   if (weft_blocking_exit() != 0) return -4;
   if (weft_sleep(0) != -EPERM) return -5; /* one section is still open */
   if (loop->worker_count > 1 && atomic_load(&loop->blocked) != 1) return -6;
   if (weft_blocking_exit() != 0 || atomic_load(&loop->blocked) != 0) return -7;
   if (weft_blocking_exit() != WEFT_RUNTIME) return -8;
+  if (weft_join(task) != 0) return -9;
   return weft_sleep(0);
 }
 static void sections_nest_and_nothing_suspends_inside(void **state) {
