@@ -93,7 +93,11 @@ static int parent(void) {
   return weft_taskgroup_exit(&group, 0);
 }
 static WEFT_ASYNC(joins);
-static int joins(void) { return weft_join(joined = weft_task_ref(weft_create_task(sleeps_async()))); }
+static int joins(void) {
+  weft_task_t *task = weft_task_ref(weft_create_task(sleeps_async()));
+  joined = task;
+  return weft_join(task);
+}
 
 static int until_awaited(_Atomic(weft_task_t *) *task, weft_task_t *by) {
   for (int n = 0; n < 20000; n++) {

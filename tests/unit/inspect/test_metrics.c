@@ -51,8 +51,8 @@ static int counts(void) {
   EXPECT(after.queue_high >= 1 && after.longest_step == 0);
   weft_worker_metrics_t one;
   uint64_t steps = 0, parks = 0, high = 0;
-  for (unsigned n = 1; n <= after.workers; n++) {
-    EXPECT(weft_worker_metrics(loop, n, &one) == 0 && one.active);
+  for (unsigned n = 1; weft_worker_metrics(loop, n, &one) == 0; n++) { /* spares too: a busy machine may want some */
+    EXPECT(n > after.workers || one.active);
     steps += one.steps;
     parks += one.parks;
     if (one.queue_high > high) high = one.queue_high;
