@@ -185,10 +185,13 @@ static _Atomic(weft_task_t *) chain[4];
 static WEFT_ASYNC(link_of, int);
 static WEFT__NOINLINE int go_on(int level) {
   int rc;
-  if (level == 3)
+  if (level == 3) {
     rc = weft_sleep(WEFT_FOREVER);
-  else
-    rc = weft_join(chain[level + 1] = weft_create_task(link_of_async(level + 1)));
+  } else {
+    weft_task_t *next = weft_create_task(link_of_async(level + 1));
+    chain[level + 1] = next;
+    rc = weft_join(next);
+  }
   unwound++;
   return rc;
 }
