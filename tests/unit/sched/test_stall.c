@@ -182,7 +182,11 @@ static void computing_workers_get_a_few_spares(void **state) {
     unsigned spares = 0;
     assert_int_equal(run_on(workers, many_compute_async(&spares)), 0);
     print_message("%u spare workers\n", spares);
+#ifdef WEFT_VALGRIND /* runs one thread at a time: nobody stands still beside another */
+    assert_in_range(spares, 0, 6);
+#else
     assert_in_range(spares, 1, 6);
+#endif
   }
 }
 
